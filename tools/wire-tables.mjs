@@ -257,10 +257,11 @@ function printTypes({ pkg, table }) {
     if (operation.input) inputs.add(operation.input);
     if (operation.output) outputs.add(operation.output);
   }
-  const interfaces = Object.entries(table.structures).map(([name, shape]) => {
-    const required = new Set(outputs.has(name) ? [] : shape.required);
+  const interfaces = Object.entries(table.structures).map(([structureName, shape]) => {
+    const name = typeName(structureName);
+    const required = new Set(outputs.has(structureName) ? [] : shape.required);
     const lines = Object.entries(shape.members).flatMap(([member, entry]) => {
-      if (inputs.has(name) && entry.type === "stream") return [];
+      if (inputs.has(structureName) && entry.type === "stream") return [];
       const type = typeText(entry.type);
       return [required.has(member) ? `  ${key(member)}: ${type};\n` : `  ${key(member)}?: ${type} | undefined;\n`];
     });
@@ -283,12 +284,15 @@ ${index.join("")}}
 `;
 }
 
+// `Object` and `Error` would hide JavaScript's own; the SDK writes them like this too.
+const typeName = (name) => (name === "Object" || name === "Error" ? `_${name}` : name);
+
 function typeText(type) {
   if (typeof type === "object") {
     if (type.map !== undefined) return `Readonly<Record<string, ${typeText(type.map)}>>`;
     return `readonly ${typeText(type.list)}[]`;
   }
-  if (type.startsWith("#")) return type.slice(1);
+  if (type.startsWith("#")) return typeName(type.slice(1));
   if (type.startsWith("timestamp")) return "Date";
   return { blob: "Uint8Array", stream: "AsyncIterable<Uint8Array> | Uint8Array", events: "AsyncIterable<Uint8Array>", document: "unknown" }[type] ?? type;
 }

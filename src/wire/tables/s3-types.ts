@@ -606,7 +606,7 @@ export interface DeleteObjectTaggingRequest {
 export interface DeleteObjectsOutput {
   Deleted?: readonly DeletedObject[] | undefined;
   RequestCharged?: string | undefined;
-  Errors?: readonly Error[] | undefined;
+  Errors?: readonly _Error[] | undefined;
 }
 
 export interface DeleteObjectsRequest {
@@ -658,7 +658,7 @@ export interface EncryptionConfiguration {
   UseSourceMultiRegionKey?: UseSourceMultiRegionKey | undefined;
 }
 
-export interface Error {
+export interface _Error {
   Key?: string | undefined;
   VersionId?: string | undefined;
   Code?: string | undefined;
@@ -1553,7 +1553,7 @@ export interface ListObjectsOutput {
   IsTruncated?: boolean | undefined;
   Marker?: string | undefined;
   NextMarker?: string | undefined;
-  Contents?: readonly Object[] | undefined;
+  Contents?: readonly _Object[] | undefined;
   Name?: string | undefined;
   Prefix?: string | undefined;
   Delimiter?: string | undefined;
@@ -1577,7 +1577,7 @@ export interface ListObjectsRequest {
 
 export interface ListObjectsV2Output {
   IsTruncated?: boolean | undefined;
-  Contents?: readonly Object[] | undefined;
+  Contents?: readonly _Object[] | undefined;
   Name?: string | undefined;
   Prefix?: string | undefined;
   Delimiter?: string | undefined;
@@ -1738,7 +1738,7 @@ export interface NotificationConfigurationFilter {
   Key?: S3KeyFilter | undefined;
 }
 
-export interface Object {
+export interface _Object {
   Key?: string | undefined;
   LastModified?: Date | undefined;
   ETag?: string | undefined;
