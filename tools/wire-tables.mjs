@@ -59,7 +59,7 @@ async function load(service) {
 async function checksumRequired(pkg, operations) {
   const builder = await pkg.read("dist-es/commandBuilder.js");
   const required = new Set();
-  for (const [, id, body] of builder.matchAll(/export const (_mw\d+) = [^\n]*=> \[([\s\S]*?)\n\];/g)) {
+  for (const [, id, body] of builder.matchAll(/export const (_mw\d+) = [^\n]*=> \[((?:\n {4}[^\n]*)*)\n?\];/g)) {
     if (/requestChecksumRequired: true|getApplyMd5BodyChecksumPlugin/.test(body)) required.add(id);
   }
   const names = new Set();

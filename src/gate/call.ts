@@ -1,0 +1,183 @@
+/**
+ * The call under way: one object per operation run, nested calls to KMS included. Holds the facts that the server
+ * established and the only doors through which an operation can decide, call on, change and record.
+ */
+import type { Clock } from "../lib/clock.js";
+import { assert, ServiceError } from "../lib/errors.js";
+import { uuid } from "../lib/ids.js";
+import type { Log } from "../lib/log.js";
+import { evaluate } from "../policy/evaluate.js";
+import type { Decision, Permission, Principal, PrincipalPolicies } from "../policy/types.js";
+import type { Batch, CommitResult } from "../stores/contract.js";
+import type { RequestBody } from "../wire/body.js";
+import type { RequestHead, Service } from "../wire/types.js";
+import { CallAudit, type AuditSubject } from "./audit.js";
+import { withGlobalContext, type ClientFacts } from "./context.js";
+import type { AnyOperation, AuditNotes, Authentication, Call, Denial, InvokeOptions } from "./contract.js";
+import { accessDenied } from "./denied.js";
+import type { GateDependencies } from "./gate.js";
+
+/** Facts of one request that every call made for it shares. */
+export interface RequestFacts extends ClientFacts {
+  readonly principal: Principal;
+  readonly authentication: Authentication;
+  readonly region: string;
+  readonly nowMs: number;
+  readonly secure: boolean;
+  readonly secureEnoughForSse: boolean;
+  readonly sourceIp: string | undefined;
+  readonly signal: AbortSignal;
+  readonly requestId: string;
+}
+
+interface CallOptions {
+  readonly head?: RequestHead | undefined;
+  readonly body?: RequestBody | undefined;
+  readonly viaService?: string;
+  /** House-key calls and permits leave no line. */
+  readonly silent?: boolean;
+  readonly parentRequestId?: string;
+  readonly policies?: Promise<PrincipalPolicies>;
+}
+
+export class LiveCall implements Call {
+  readonly service: Service;
+  readonly operation: string;
+  readonly requestId: string;
+  readonly principal: Principal;
+  readonly authentication: Authentication;
+  readonly region: string;
+  readonly nowMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly secure: boolean;
+  readonly secureEnoughForSse: boolean;
+  readonly sourceIp: string | undefined;
+  readonly viaService: string | undefined;
+  readonly head: RequestHead | undefined;
+  readonly body: RequestBody | undefined;
+  readonly signal: AbortSignal;
+
+  readonly #deps: GateDependencies;
+  readonly #facts: RequestFacts;
+  readonly #options: CallOptions;
+  readonly #op: AnyOperation;
+  readonly #audit: CallAudit;
+  #input: Readonly<Record<string, unknown>> = {};
+  #policies: Promise<PrincipalPolicies> | undefined;
+  #denied: ((denial: Denial) => ServiceError) | undefined;
+
+  constructor(deps: GateDependencies, op: AnyOperation, facts: RequestFacts, options: CallOptions = {}) {
+    this.service = op.service;
+    this.operation = op.name;
+    this.requestId = facts.requestId;
+    this.principal = facts.principal;
+    this.authentication = facts.authentication;
+    this.region = facts.region;
+    this.nowMs = facts.nowMs;
+    this.clock = deps.clock;
+    this.log = deps.log;
+    this.secure = facts.secure;
+    this.secureEnoughForSse = facts.secureEnoughForSse;
+    this.sourceIp = facts.sourceIp;
+    this.viaService = options.viaService;
+    this.head = options.head;
+    this.body = options.body;
+    this.signal = facts.signal;
+    this.#deps = deps;
+    this.#facts = facts;
+    this.#options = options;
+    this.#op = op;
+    this.#audit = new CallAudit(deps.audit);
+    this.#policies = options.policies;
+  }
+
+  /** Resolve → authorize → run → record. The answer may leave once this resolves. */
+  async execute(input: object): Promise<unknown> {
+    this.#input = input as Readonly<Record<string, unknown>>;
+    try {
+      const facts = await this.#op.resolve(input as never, this);
+      const { denied } = this.#op;
+      if (denied !== undefined) this.#denied = (denial) => denied.call(this.#op, denial, input as never, facts, this);
+      const permissions = this.#op.permissions(input as never, facts, this);
+      assert(permissions.length > 0 || this.#op.needsNoPermission !== undefined, `${this.operation} states no permission`);
+      for (const permission of permissions) await this.authorize(permission);
+      const output = await this.#op.run(input as never, facts, this);
+      if (!this.#options.silent) this.#audit.success(this.#subject());
+      return output;
+    } catch (error) {
+      this.recordFailure(error);
+      throw error;
+    }
+  }
+
+  /** For errors before `execute`: decoding. The record of a failure must not hide the failure itself. */
+  recordFailure(error: unknown): void {
+    if (!this.#options.silent) this.#audit.failure(this.#subject(), error);
+  }
+
+  async decide(permission: Permission): Promise<Decision> {
+    return evaluate(this.principal, withGlobalContext(permission, this, this.#facts), await this.#policiesOnce());
+  }
+
+  async authorize(permission: Permission): Promise<void> {
+    const decision = await this.decide(permission);
+    if (decision.effect === "Allow") return;
+    this.log.debug({ action: permission.action, because: decision.because, layer: decision.layer }, "denied");
+    const denial = { permission, decision };
+    throw this.#denied?.(denial) ?? accessDenied(this.service, this.principal, denial);
+  }
+
+  async invoke<O>(service: Service, operation: string, input: object, options: InvokeOptions = {}): Promise<O> {
+    return (await this.#nested(service, operation, options, false).execute(input)) as O;
+  }
+
+  async permit(service: Service, operation: string, input: object, options: InvokeOptions = {}): Promise<void> {
+    try {
+      await this.#nested(service, operation, options, true).execute({ ...input, DryRun: true });
+    } catch (error) {
+      if (error instanceof ServiceError && error.code === "DryRunOperationException") return;
+      throw error;
+    }
+    assert(false, `${operation} ignored DryRun`);
+  }
+
+  async commit(batch: Batch): Promise<CommitResult> {
+    if (!this.#options.silent) this.#audit.success(this.#subject());
+    return this.#deps.store.commit(batch);
+  }
+
+  annotate(notes: AuditNotes): void {
+    this.#audit.annotate(notes);
+  }
+
+  #nested(service: Service, operation: string, options: InvokeOptions, silent: boolean): LiveCall {
+    const asService = options.as === "service";
+    const region = options.region ?? this.region;
+    const facts: RequestFacts = {
+      ...this.#facts,
+      region,
+      requestId: uuid(),
+      authentication: { ...this.authentication, type: "Internal" },
+      ...(asService ? { principal: S3_PRINCIPAL } : {}),
+    };
+    return new LiveCall(this.#deps, this.#deps.registry.get(service, operation), facts, {
+      silent: silent || asService || this.#options.silent === true,
+      parentRequestId: this.requestId,
+      ...(asService ? {} : { viaService: `s3.${region}.amazonaws.com`, policies: this.#policiesOnce() }),
+    });
+  }
+
+  #policiesOnce(): Promise<PrincipalPolicies> {
+    this.#policies ??= this.principal.type === "Service" ? NO_POLICIES : this.#deps.directory.policiesOf(this.principal);
+    return this.#policies;
+  }
+
+  #subject(): AuditSubject {
+    const { userAgent } = this.#facts;
+    return { call: this, operation: this.#op, input: this.#input, userAgent, parentRequestId: this.#options.parentRequestId };
+  }
+}
+
+const S3_PRINCIPAL: Principal = { type: "Service", service: "s3.amazonaws.com", userId: "s3.amazonaws.com" };
+const NO_POLICIES: Promise<PrincipalPolicies> = Promise.resolve({ identity: [] });

@@ -1,0 +1,68 @@
+/**
+ * Writes an answer to a socket: back-pressure, broken streams, and request bodies that nobody read. A body that fails
+ * midway breaks the connection, so that no client takes a part for the whole.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Answer } from "../gate/gate.js";
+
+const UNREAD_GRACE_MS = 5000;
+
+/** @throws what the answer's body throws; the connection is broken then */
+export async function respond(request: IncomingMessage, response: ServerResponse, answer: Answer, continueUnsent: boolean): Promise<void> {
+  if (response.destroyed) return discard(answer);
+  closeAfterUnreadBody(request, response, continueUnsent);
+  response.writeHead(answer.status, answer.headers);
+  const { body } = answer;
+  if (body === undefined || request.method === "HEAD") {
+    response.end();
+    return discard(answer);
+  }
+  if (body instanceof Uint8Array) {
+    response.end(body);
+    return;
+  }
+  try {
+    for await (const piece of body) {
+      if (response.destroyed) return;
+      if (!response.write(piece)) await writable(response);
+    }
+    response.end();
+  } catch (error) {
+    response.destroy();
+    throw error;
+  }
+}
+
+/** Until the socket takes more, or is gone. */
+function writable(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off("drain", done).off("close", done);
+      resolve();
+    };
+    response.on("drain", done).on("close", done);
+  });
+}
+
+/** Lets a stream that nobody will read release what it holds. */
+async function discard({ body }: Answer): Promise<void> {
+  if (body === undefined || body instanceof Uint8Array) return;
+  await body[Symbol.asyncIterator]().return?.(undefined);
+}
+
+/**
+ * An answer before the end of the request body: the connection is not reused. A client that waits for `100 Continue`
+ * and gets a final status may go on with the next request, which would be taken for the body.
+ */
+function closeAfterUnreadBody(request: IncomingMessage, response: ServerResponse, continueUnsent: boolean): void {
+  if (continueUnsent) response.setHeader("connection", "close");
+  if (request.complete || request.headers["content-length"] === "0") return;
+  if (request.headers["content-length"] === undefined && request.headers["transfer-encoding"] === undefined) return;
+  response.once("finish", () => {
+    if (request.complete) return;
+    request.resume();
+    const timer = setTimeout(() => request.socket.destroy(), UNREAD_GRACE_MS);
+    timer.unref();
+    request.once("end", () => clearTimeout(timer));
+  });
+}
