@@ -129,11 +129,14 @@ export interface AuditNotes {
 
 /** What the gate asks of the iam room. */
 export interface Directory {
-  /** The credential behind an access key id, or undefined if unknown or inactive. Temporary keys need their token. */
-  credential(accessKeyId: string, sessionToken: string | undefined, nowMs: number): Promise<Credential | undefined>;
+  /** The credential behind an active access key id. Temporary keys need their token, long-term keys must come without. */
+  credential(accessKeyId: string, sessionToken: string | undefined, nowMs: number): Promise<Credential | CredentialProblem>;
   /** Every policy on the principal: identity (user inline + managed + groups, role), boundary, session. Fresh at each call. */
   policiesOf(principal: Principal): Promise<PrincipalPolicies>;
 }
+
+/** `unknown`: no such key, or inactive; `invalid-token`: the session token is missing, damaged or another key's. */
+export type CredentialProblem = "unknown" | "invalid-token" | "expired";
 
 export interface Credential {
   /** For the signature check. */

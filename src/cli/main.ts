@@ -1,0 +1,66 @@
+#!/usr/bin/env node
+/** The `coffer` command. Each subcommand lives in its own file; this one only parses. */
+import { realpathSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { Command, Option } from "commander";
+import { ConfigError, loadConfig, type Config, type RawOptions } from "../server/config.js";
+import { CONFIG_OPTION, environmentName, OPTIONS } from "../server/options.js";
+import { VERSION } from "../server/version.js";
+
+/** Parses `argv` (without node and script) and runs the command; sets the exit code. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command("coffer").description("S3 storage in which encryption is real, with a KMS inside").version(VERSION);
+  configured(program.command("serve").description("start the server"), async (config) => {
+    const { serve } = await import("../server/serve.js");
+    process.exitCode = await serve(config);
+  });
+  configured(program.command("env").description('print AWS_… variables: eval "$(coffer env)"'), async (config) => {
+    const { printEnvironment } = await import("./env.js");
+    printEnvironment(config);
+  });
+  const root = program.command("root").description("the root credential");
+  configured(root.command("reset").description("make a new root credential; the old one ends at once"), async (config) => {
+    const { resetRoot } = await import("./root-reset.js");
+    await resetRoot(config);
+  });
+  const key = program.command("key").description("the key file");
+  configured(key.command("backup").description("copy the key file safely").argument("<file>", "where to; must not exist"), async (config, target) => {
+    const { backupKeyFile } = await import("./key-backup.js");
+    backupKeyFile(config, target ?? "");
+  });
+  try {
+    await program.parseAsync(argv, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const expected = error instanceof ConfigError || error.name === "StartError" || error.name === "KeyFileError";
+    process.stderr.write(`coffer: ${expected ? error.message : error.stack ?? error.message}\n`);
+    process.exitCode = 1;
+  }
+}
+
+/** Gives a command the options of the one schema. */
+function configured(command: Command, action: (config: Config, argument: string | undefined) => Promise<void>): void {
+  for (const spec of [...OPTIONS, CONFIG_OPTION]) {
+    const hint = spec.kind === "switch" ? "" : spec.kind === "list" ? ` <${spec.hint ?? "value…"}>` : ` <${spec.hint ?? "value"}>`;
+    const fallback = spec.fallback === undefined ? "" : ` (default ${spec.fallback})`;
+    const option = new Option(`--${spec.name}${hint.replace(/…>$/, "...>")}`, `${spec.about}${fallback} [${environmentName(spec.name)}]`);
+    if (spec.choices !== undefined) option.choices([...spec.choices]);
+    command.addOption(option);
+    if (spec.secret === true) command.addOption(new Option(`--${spec.name}-file <FILE>`, `${spec.about}, read from a file`));
+  }
+  command.action(async (...args: unknown[]) => {
+    const argument = typeof args[0] === "string" ? args[0] : undefined;
+    const options = command.opts<Record<string, string | boolean | string[]>>();
+    const flags = Object.fromEntries(Object.entries(options).map(([name, value]) => [kebab(name), value]));
+    await action(loadConfig(flags as RawOptions, process.env), argument);
+  });
+}
+
+/** commander's camelCase → the schema's name: `sseCOnNewBuckets` → `sse-c-on-new-buckets`. */
+function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** Started as a program, not imported (by tools/start.mjs or a test). */
+const invoked = process.argv[1];
+if (invoked !== undefined && realpathSync(invoked) === fileURLToPath(import.meta.url)) await main(process.argv.slice(2));

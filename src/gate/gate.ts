@@ -1,0 +1,212 @@
+/**
+ * The one pipeline: route → authenticate → decode → resolve → authorize → run → audit → encode. Every request of every
+ * service goes through `handle`; every operation runs through `LiveCall.execute`, nested ones too.
+ */
+import type { Clock } from "../lib/clock.js";
+import { ServiceError } from "../lib/errors.js";
+import { randomBase32, uuid } from "../lib/ids.js";
+import type { Log } from "../lib/log.js";
+import type { Principal } from "../policy/types.js";
+import { RecordIntegrityError } from "../stores/records.js";
+import type { MetadataStore } from "../stores/contract.js";
+import { bodyOf, decodeInput, encodeError, encodeOutput } from "../wire/codec.js";
+import type { ResponseIds, Routed, RoutedOperation, RoutedOperational, RouteConfig } from "../wire/contract.js";
+import { errorServiceOf, route } from "../wire/route.js";
+import type { RequestHead, Service } from "../wire/types.js";
+import type { AuditSink } from "./audit.js";
+import { authenticate, type Authenticated } from "./authenticate.js";
+import { openBody } from "./body.js";
+import { LiveCall, type RequestFacts } from "./call.js";
+import type { Directory, InvokeOptions } from "./contract.js";
+import type { Registry } from "./registry.js";
+
+export interface GateDependencies {
+  readonly registry: Registry;
+  readonly directory: Directory;
+  readonly audit: AuditSink;
+  readonly store: MetadataStore;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly routing: RouteConfig;
+  /** The default first. */
+  readonly regions: readonly string[];
+  /** Told of every answer. */
+  readonly observe: (event: GateEvent) => void;
+}
+
+export type GateEvent =
+  | { readonly kind: "answered"; readonly service: string; readonly operation: string; readonly status: number; readonly code: string }
+  | { readonly kind: "integrity" }
+  | { readonly kind: "internal" };
+
+/** A request as the server room hands it over. */
+export interface Incoming {
+  readonly head: RequestHead;
+  readonly body: AsyncIterable<Buffer>;
+  /** Writes `100 Continue` if the client waits for it; called at the first pull of a body. */
+  readonly sendContinue: () => void;
+  readonly sourceIp: string | undefined;
+  readonly secureEnoughForSse: boolean;
+  readonly tlsVersion: string | undefined;
+  readonly signal: AbortSignal;
+  /** Answers `/-/…`. */
+  readonly operational: (routed: RoutedOperational) => Promise<Answer>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array | AsyncIterable<Uint8Array> | undefined;
+}
+
+export class Gate {
+  readonly #deps: GateDependencies;
+
+  constructor(deps: GateDependencies) {
+    this.#deps = deps;
+  }
+
+  /** Answers any request; never rejects. */
+  async handle(incoming: Incoming): Promise<Answer> {
+    const { head } = incoming;
+    const state: RequestState = { service: errorServiceOf(head), operation: "", requestId: undefined };
+    try {
+      const routed = route(head, this.#deps.routing);
+      if (routed.kind === "operational") return await incoming.operational(routed);
+      if (routed.kind === "preflight") throw new ServiceError("AccessForbidden", "CORSResponse: CORS is not enabled for this bucket.", { status: 403 });
+      return await this.#operation(incoming, routed, state);
+    } catch (error) {
+      return this.#failure(error, head, state);
+    }
+  }
+
+  /** Runs an operation as `principal` without a request: seeding, jobs. Authorized and audited like any other. */
+  async internal<O>(principal: Principal, service: Service, operation: string, input: object, options: InvokeOptions = {}): Promise<O> {
+    const region = options.region ?? this.#defaultRegion();
+    const facts: RequestFacts = {
+      principal, region, requestId: uuid(), authentication: { type: "Internal" }, nowMs: this.#deps.clock.now(), secure: true,
+      secureEnoughForSse: true, sourceIp: undefined, signal: new AbortController().signal, userAgent: "coffer", referer: undefined, tlsVersion: undefined,
+    };
+    return (await new LiveCall(this.#deps, this.#deps.registry.get(service, operation), facts).execute(input)) as O;
+  }
+
+  async #operation(incoming: Incoming, routed: Exclude<Routed, { kind: "operational" | "preflight" }>, state: RequestState): Promise<Answer> {
+    const { head } = incoming;
+    const nowMs = this.#deps.clock.now();
+    if (routed.kind === "operation") Object.assign(state, { service: routed.service, operation: routed.operation });
+    const proven = await authenticate(this.#deps, incoming, routed, nowMs);
+    const named = proven.routed;
+    Object.assign(state, { service: named.service, operation: named.operation });
+    const ids = idsOf(state);
+    const operation = this.#deps.registry.find(named.service, named.operation);
+    if (operation === undefined) throw unsupported(named);
+    const facts = this.#facts(incoming, proven, ids.requestId, nowMs);
+    const { stream, memory, fields } = await openBody(incoming, proven);
+    const call = new LiveCall(this.#deps, operation, facts, { head, body: stream });
+    let input: object;
+    try {
+      input = { ...decodeInput(named, head, memory), ...fields };
+    } catch (error) {
+      call.recordFailure(error);
+      throw error;
+    }
+    const output = await call.execute(input);
+    const answer = encodeOutput(named.service, named.operation, output, ids);
+    this.#answered(state, answer.status, "");
+    return answer;
+  }
+
+  #facts(incoming: Incoming, proven: Authenticated, requestId: string, nowMs: number): RequestFacts {
+    const { head, sourceIp, secureEnoughForSse, signal, tlsVersion } = incoming;
+    return {
+      principal: proven.principal,
+      authentication: proven.authentication,
+      region: proven.authentication.scopeRegion ?? this.#defaultRegion(),
+      nowMs,
+      secure: head.secure,
+      secureEnoughForSse,
+      sourceIp,
+      signal,
+      requestId,
+      userAgent: head.headers["user-agent"],
+      referer: head.headers.referer,
+      tlsVersion,
+    };
+  }
+
+  #defaultRegion(): string {
+    return this.#deps.regions[0] ?? "us-east-1";
+  }
+
+  #failure(thrown: unknown, head: RequestHead, state: RequestState): Answer {
+    const ids = idsOf(state);
+    const error = thrown instanceof ServiceError ? thrown : this.#internalError(thrown, state, ids);
+    const resource = decodeURIComponentSafely(head.target.split("?")[0] ?? "/");
+    const answer = encodeError(state.service, error, { ...ids, resource, isHead: head.method === "HEAD" });
+    this.#answered(state, answer.status, error.code);
+    return answer;
+  }
+
+  /** Our fault: the cause goes to the log, the caller learns only the request id. */
+  #internalError(thrown: unknown, state: RequestState, ids: ResponseIds): ServiceError {
+    const integrity = thrown instanceof RecordIntegrityError || (thrown instanceof Error && thrown.name.includes("Integrity"));
+    this.#deps.observe({ kind: integrity ? "integrity" : "internal" });
+    this.#deps.log.error({ err: thrown, operation: state.operation, requestId: ids.requestId }, integrity ? "integrity event" : "internal error");
+    return internalErrorOf(state.service, thrown);
+  }
+
+  #answered(state: RequestState, status: number, code: string): void {
+    this.#deps.observe({ kind: "answered", service: state.service, operation: state.operation, status, code });
+  }
+}
+
+interface RequestState {
+  service: Service;
+  operation: string;
+  requestId: string | undefined;
+}
+
+/** S3's ids look like `0A49CE4060975EAC`; the others are UUIDs. Decided once the service is known. */
+function idsOf(state: RequestState): ResponseIds {
+  state.requestId ??= state.service === "s3" || state.service === "s3-control" ? randomBase32(16) : uuid();
+  return { requestId: state.requestId, hostId: Buffer.from(`coffer/${state.requestId}`, "utf8").toString("base64") };
+}
+
+function internalErrorOf(service: Service, cause: unknown): ServiceError {
+  switch (service) {
+    case "s3":
+    case "s3-control":
+      return new ServiceError("InternalError", "We encountered an internal error. Please try again.", { status: 500, cause });
+    case "kms":
+    case "coffer":
+      return new ServiceError("KMSInternalException", "The request was rejected because an internal exception occurred.", { status: 500, cause });
+    case "iam":
+    case "sts":
+      return new ServiceError("ServiceFailure", "The request processing has failed because of an unknown error, exception or failure.", { status: 500, cause });
+  }
+}
+
+/** Known to AWS's model, not to us: named, so that nobody has to guess. */
+function unsupported({ service, operation }: RoutedOperation): ServiceError {
+  switch (service) {
+    case "s3":
+    case "s3-control":
+      return new ServiceError("NotImplemented", `The operation ${operation} is not implemented by this server.`, { status: 501 });
+    case "kms":
+    case "coffer":
+      return new ServiceError("UnsupportedOperationException", `The operation ${operation} is not implemented by this server.`, { status: 400 });
+    case "iam":
+    case "sts":
+      return new ServiceError("InvalidAction", `The action ${operation} is not implemented by this server.`, { status: 400 });
+  }
+}
+
+function decodeURIComponentSafely(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    // Not UTF-8 or badly escaped: the error shows the path as it came.
+    return path;
+  }
+}
+
