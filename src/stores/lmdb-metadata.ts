@@ -1,0 +1,204 @@
+/**
+ * Metadata engine of the embedded store: one LMDB environment, shared by all processes of one host.
+ *
+ * Rules (DESIGN §7, decision 0002): commits of one turn go into one write transaction whose fsync has finished before any
+ * of them resolves; a read begins with a fresh snapshot and gives it back in the same turn, so that no snapshot is held
+ * over an `await` and free pages are reused.
+ *
+ * FORMAT: database `rows`: key → stamp as little-endian float64 (lmdb-js's "version") ‖ bytes; database `meta`: `stamp`
+ * → last stamp given out, u64 big-endian. docs/spec/data-directory.md §2.
+ */
+import { mkdir, open as openFile } from "node:fs/promises";
+import { getLastVersion, open, type Database, type RootDatabase } from "lmdb";
+import { checkBatch, checkKey, checkQuery } from "./batch.js";
+import { collectGroups } from "./groups.js";
+import { asBuffer } from "./byte-order.js";
+import { CommitQueue } from "./commit-queue.js";
+import {
+  StoreError,
+  type Batch,
+  type Check,
+  type CommitResult,
+  type Entry,
+  type GroupsItem,
+  type GroupsQuery,
+  type MetadataStore,
+  type RangeQuery,
+  type Stamp,
+  type Value,
+} from "./contract.js";
+
+/** Address space reserved at once, so that growing hardly ever moves the map; beyond it the engine grows by itself. */
+const MAP_BYTES = 64 * 1024 ** 3;
+const STAMP_KEY = Buffer.from("stamp");
+
+/**
+ * Opens the store in `directory`, which is made (0700) when missing.
+ * @throws StoreError when the engine cannot open it
+ */
+export async function lmdbMetadataStore(directory: string): Promise<MetadataStore> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const env = open({
+      path: directory,
+      noSubdir: false,
+      maxDbs: 4,
+      mapSize: MAP_BYTES,
+      // INVARIANT: a commit that resolved is on disk (no overlapping sync), and freed pages are zeroed before reuse.
+      overlappingSync: false,
+      noMemInit: false,
+      keyEncoding: "binary",
+      encoding: "binary",
+    });
+    const rows = env.openDB<Buffer, Uint8Array>({ name: "rows", keyEncoding: "binary", encoding: "binary", useVersions: true });
+    const meta = env.openDB<Buffer, Uint8Array>({ name: "meta", keyEncoding: "binary", encoding: "binary" });
+    await syncDirectory(directory);
+    return new LmdbMetadataStore(env, rows, meta);
+  } catch (error) {
+    throw new StoreError("the metadata store cannot be opened", { cause: error });
+  }
+}
+
+type Bytes = Database<Buffer, Uint8Array>;
+
+class LmdbMetadataStore implements MetadataStore {
+  readonly #env: RootDatabase;
+  readonly #rows: Bytes;
+  readonly #meta: Bytes;
+  readonly #queue: CommitQueue;
+  #closed = false;
+
+  constructor(env: RootDatabase, rows: Bytes, meta: Bytes) {
+    this.#env = env;
+    this.#rows = rows;
+    this.#meta = meta;
+    this.#queue = new CommitQueue((batches) => this.#transact(batches));
+  }
+
+  async get(keys: readonly Uint8Array[]): Promise<(Value | undefined)[]> {
+    keys.forEach(checkKey);
+    return this.#read(() => keys.map((key) => this.#value(key)));
+  }
+
+  async range(query: RangeQuery): Promise<Entry[]> {
+    checkQuery(query);
+    const { from, to, limit } = query;
+    if (Buffer.compare(from, to) >= 0) return this.#read(() => []);
+    const options = query.reverse === true
+      ? { start: to, exclusiveStart: true, end: from, inclusiveEnd: true, reverse: true }
+      : { start: from, end: to };
+    return this.#read(() => {
+      const entries: Entry[] = [];
+      for (const found of this.#rows.getRange({ ...options, limit, versions: true })) entries.push(entryOf(found));
+      return entries;
+    });
+  }
+
+  async groups(query: GroupsQuery): Promise<GroupsItem[]> {
+    checkQuery(query);
+    return this.#read(() => collectGroups(query, (from, to) => this.#scan(from, to)));
+  }
+
+  async commit(batch: Batch): Promise<CommitResult> {
+    if (this.#closed) throw new StoreError("the store is closed");
+    checkBatch(batch);
+    return this.#queue.commit(batch);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#queue.idle();
+    await this.#env.close();
+  }
+
+  /** Runs `body` on a snapshot that is fresh now and given back at its end. INVARIANT: `body` does not await. */
+  #read<T>(body: () => T): T {
+    if (this.#closed) throw new StoreError("the store is closed");
+    try {
+      // lmdb-js keeps a snapshot until the next turn: what another process has committed since would be missed.
+      this.#env.resetReadTxn();
+      return body();
+    } catch (error) {
+      throw new StoreError("the metadata store cannot be read", { cause: error });
+    } finally {
+      this.#env.resetReadTxn();
+    }
+  }
+
+  #value(key: Uint8Array): Value | undefined {
+    const bytes = this.#rows.getBinary(key);
+    return bytes === undefined ? undefined : { bytes, stamp: getLastVersion() };
+  }
+
+  *#scan(from: Uint8Array, to: Uint8Array | undefined): Generator<Entry, void, void> {
+    const end = to === undefined ? {} : { end: to };
+    for (const found of this.#rows.getRange({ start: from, ...end, versions: true })) yield entryOf(found);
+  }
+
+  /** One write transaction for all batches; resolves when it is on disk. */
+  async #transact(batches: readonly Batch[]): Promise<CommitResult[]> {
+    try {
+      // A child transaction: should the engine fail half way, the whole group is undone.
+      return await this.#env.childTransaction(() => this.#apply(batches));
+    } catch (error) {
+      throw new StoreError("the commit failed", { cause: await causeOf(error) });
+    }
+  }
+
+  /** INVARIANT: runs inside the write transaction, without an await. */
+  #apply(batches: readonly Batch[]): CommitResult[] {
+    const last = this.#meta.getBinary(STAMP_KEY);
+    let stamp: Stamp = last === undefined ? 0 : Number(last.readBigUInt64BE());
+    const before = stamp;
+    const results = batches.map((batch): CommitResult => {
+      const failed = (batch.checks ?? []).findIndex((check) => !this.#holds(check));
+      if (failed >= 0) return { ok: false, failed };
+      stamp++;
+      for (const put of batch.puts ?? []) this.#rows.putSync(put.key, asBuffer(put.bytes), stamp);
+      for (const key of batch.deletes ?? []) this.#rows.removeSync(key);
+      return { ok: true, stamp };
+    });
+    if (stamp !== before) {
+      const next = Buffer.alloc(8);
+      next.writeBigUInt64BE(BigInt(stamp));
+      this.#meta.putSync(STAMP_KEY, next);
+    }
+    return results;
+  }
+
+  #holds(check: Check): boolean {
+    if ("key" in check) {
+      if (!this.#rows.doesExist(check.key)) return check.stamp === "absent";
+      return check.stamp === getLastVersion();
+    }
+    const { from, to } = check.emptyRange;
+    if (Buffer.compare(from, to) >= 0) return true;
+    return this.#rows.getKeysCount({ start: from, end: to, limit: 1 }) === 0;
+  }
+}
+
+function entryOf(found: { key: Uint8Array; value: Buffer; version?: number }): Entry {
+  return { key: asBuffer(found.key), bytes: found.value, stamp: found.version ?? 0 };
+}
+
+/** lmdb-js rejects with a general error that carries the promise of the real one. */
+async function causeOf(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error) || !("commitError" in error)) return error;
+  try {
+    await error.commitError;
+    return error;
+  } catch (cause) {
+    return cause;
+  }
+}
+
+/** Makes the directory's entries durable. */
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await openFile(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
