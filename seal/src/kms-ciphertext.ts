@@ -1,0 +1,150 @@
+/**
+ * CiphertextBlob of symmetric KMS keys. Every call has a fresh AES-256-GCM key from a counter-mode KDF over the key material,
+ * so there is no nonce limit; the commitment makes "wrong material or context" an event of its own, told apart here and
+ * never on the wire. FORMAT: docs/spec/kms-ciphertext.md. Source: NIST SP 800-108r1; NIST SP 800-38D.
+ */
+import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
+import { asBuffer, requireLength, sameBytes, wipe } from "./bytes.js";
+import { kdfCounterSha256 } from "./derive.js";
+import type { KeyInput } from "./derive.js";
+import { canonicalContext } from "./encryption-context.js";
+import type { EncryptionContext } from "./encryption-context.js";
+
+const MAGIC = 0xc0fe;
+const VERSION = 1;
+const SUITE = 1;
+const FLAG_MULTI_REGION = 1;
+const FLAG_IMPORTED = 2;
+const SALT_AT = 53;
+const COMMITMENT_AT = 85;
+const BODY_AT = 117;
+const TAG_BYTES = 16;
+/** Bytes that a CiphertextBlob is longer than its plaintext. */
+export const KMS_OVERHEAD_BYTES = BODY_AT + TAG_BYTES;
+
+/** Which key material made a ciphertext: all a reader needs to find it. */
+export interface KmsHeader {
+  /** As AWS writes it: a UUID, or `mrk-` and 32 hex digits. */
+  readonly keyId: string;
+  /** 64 lower-case hex digits. */
+  readonly materialId: string;
+  /** The material was imported (Origin EXTERNAL). */
+  readonly imported: boolean;
+}
+
+/** Why a ciphertext did not open. Told apart in logs and counters; the caller gets InvalidCiphertextException for all. */
+export class KmsCiphertextError extends Error {
+  override readonly name = "KmsCiphertextError";
+  /** `unparsable`: not our format; `commitment`: other material, or other context; `tag`: altered. */
+  readonly reason: "unparsable" | "commitment" | "tag";
+
+  constructor(reason: "unparsable" | "commitment" | "tag") {
+    super(`KMS ciphertext: ${reason}`);
+    this.reason = reason;
+  }
+}
+
+/** @param material 32 bytes @throws RangeError for a key id or material id of another form, or too long a context */
+export function encryptKms(
+  header: KmsHeader,
+  material: KeyInput,
+  plaintext: Uint8Array,
+  context: EncryptionContext,
+): Buffer {
+  return encryptKmsWithSalt(header, material, { plaintext, context, salt: randomBytes(32) });
+}
+
+/**
+ * @param material of the key and material id that `parseKmsHeader` named
+ * @returns the plaintext in a fresh buffer, to be wiped by the caller
+ * @throws KmsCiphertextError
+ */
+export function decryptKms(blob: Uint8Array, material: KeyInput, context: EncryptionContext): Buffer {
+  parseKmsHeader(blob);
+  const bytes = asBuffer(blob);
+  const canonical = canonicalContext(context);
+  const okm = deriveKms(material, bytes.subarray(0, COMMITMENT_AT), canonical);
+  try {
+    if (!sameBytes(okm.subarray(44), bytes.subarray(COMMITMENT_AT, BODY_AT))) throw new KmsCiphertextError("commitment");
+    const decipher = createDecipheriv("aes-256-gcm", okm.subarray(0, 32), okm.subarray(32, 44), { authTagLength: TAG_BYTES });
+    decipher.setAAD(Buffer.concat([bytes.subarray(0, BODY_AT), canonical]));
+    decipher.setAuthTag(bytes.subarray(bytes.length - TAG_BYTES));
+    const plaintext = decipher.update(bytes.subarray(BODY_AT, bytes.length - TAG_BYTES));
+    try {
+      decipher.final();
+    } catch {
+      wipe(plaintext);
+      throw new KmsCiphertextError("tag");
+    }
+    return plaintext;
+  } finally {
+    wipe(okm);
+  }
+}
+
+/** Reads the clear header; nothing of it is authenticated before `decryptKms`. @throws KmsCiphertextError `unparsable` */
+export function parseKmsHeader(blob: Uint8Array): KmsHeader {
+  const bytes = asBuffer(blob);
+  const flags = bytes[20] ?? 0xff;
+  const known = bytes.length >= KMS_OVERHEAD_BYTES && bytes.readUInt16BE(0) === MAGIC && bytes[2] === VERSION && bytes[3] === SUITE;
+  if (!known || (flags & ~(FLAG_MULTI_REGION | FLAG_IMPORTED)) !== 0) throw new KmsCiphertextError("unparsable");
+  return {
+    keyId: keyIdText(bytes.subarray(4, 20), (flags & FLAG_MULTI_REGION) !== 0),
+    materialId: bytes.toString("hex", 21, SALT_AT),
+    imported: (flags & FLAG_IMPORTED) !== 0,
+  };
+}
+
+/** For tests and vectors only (`@coffer/seal/testing`): a repeated salt destroys secrecy. */
+export function encryptKmsWithSalt(
+  header: KmsHeader,
+  material: KeyInput,
+  input: { readonly plaintext: Uint8Array; readonly context: EncryptionContext; readonly salt: Uint8Array },
+): Buffer {
+  const { salt } = input;
+  requireLength(salt, 32, "KMS salt");
+  const canonical = canonicalContext(input.context);
+  const head = Buffer.concat([headerBytes(header), salt]);
+  const okm = deriveKms(material, head, canonical);
+  const clear = Buffer.concat([head, okm.subarray(44)]);
+  const cipher = createCipheriv("aes-256-gcm", okm.subarray(0, 32), okm.subarray(32, 44), { authTagLength: TAG_BYTES });
+  cipher.setAAD(Buffer.concat([clear, canonical]));
+  const body = cipher.update(input.plaintext);
+  cipher.final();
+  wipe(okm);
+  return Buffer.concat([clear, body, cipher.getAuthTag()]);
+}
+
+/**
+ * FORMAT: key(32) ‖ nonce(12) ‖ commitment(32) = KDF_CTR(HMAC-SHA-256, material, "coffer/kms/v1", N ‖ H) with
+ * H = header bytes 0 … 52 ‖ SHA-256(canonical context).
+ * @param head header and salt, 85 bytes
+ */
+function deriveKms(material: KeyInput, head: Uint8Array, canonical: Uint8Array): Buffer {
+  const size = material instanceof Uint8Array ? material.length : material.symmetricKeySize;
+  if (size !== 32) throw new RangeError("key material");
+  const contextHash = createHash("sha256").update(canonical).digest();
+  const kdfContext = Buffer.concat([head.subarray(SALT_AT), head.subarray(0, SALT_AT), contextHash]);
+  return kdfCounterSha256(material, "coffer/kms/v1", kdfContext, 76);
+}
+
+function headerBytes(header: KmsHeader): Buffer {
+  const multiRegion = header.keyId.startsWith("mrk-");
+  const bytes = Buffer.alloc(SALT_AT);
+  bytes.writeUInt16BE(MAGIC, 0);
+  bytes[2] = VERSION;
+  bytes[3] = SUITE;
+  const keyId = Buffer.from(multiRegion ? header.keyId.slice(4) : header.keyId.replaceAll("-", ""), "hex");
+  if (keyIdText(keyId, multiRegion) !== header.keyId) throw new RangeError("KMS key id");
+  keyId.copy(bytes, 4);
+  bytes[20] = (multiRegion ? FLAG_MULTI_REGION : 0) | (header.imported ? FLAG_IMPORTED : 0);
+  if (!/^[0-9a-f]{64}$/.test(header.materialId)) throw new RangeError("KMS key material id");
+  bytes.write(header.materialId, 21, "hex");
+  return bytes;
+}
+
+function keyIdText(bytes: Buffer, multiRegion: boolean): string {
+  const hex = bytes.toString("hex");
+  if (multiRegion) return `mrk-${hex}`;
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}

@@ -1,0 +1,102 @@
+/**
+ * Key wrapping: one secret under one 32-byte key. Each blob has its own AES-256-GCM key, derived from the wrapping key and a
+ * random salt, so one wrapping key may wrap any number of secrets, and a commitment, so a blob opens under one key only.
+ * Used for key material under the root key, data keys under a bucket key, data keys under an SSE-C customer key.
+ * FORMAT: docs/spec/records.md §5.
+ */
+import { createCipheriv, createDecipheriv, createSecretKey, randomBytes } from "node:crypto";
+import type { KeyObject } from "node:crypto";
+import { asBuffer, requireLength, sameBytes, wipe } from "./bytes.js";
+import { hkdfExpand } from "./derive.js";
+import { SealIntegrityError } from "./errors.js";
+
+const VERSION = 1;
+const SUITE = 1;
+const KEY_ID_AT = 2;
+export const WRAPPING_KEY_ID_BYTES = 16;
+const SALT_AT = KEY_ID_AT + WRAPPING_KEY_ID_BYTES;
+const WRAP_SALT_BYTES = 24;
+const COMMITMENT_AT = SALT_AT + WRAP_SALT_BYTES;
+const COMMITMENT_BYTES = 32;
+const BODY_AT = COMMITMENT_AT + COMMITMENT_BYTES;
+const TAG_BYTES = 16;
+/** Bytes that a blob is longer than its secret. */
+export const WRAP_OVERHEAD_BYTES = BODY_AT + TAG_BYTES;
+
+const LABEL_WRAP = Buffer.from("coffer/wrap/v1", "latin1");
+const LABEL_KEY_ID = Buffer.from("coffer/key-id/v1", "latin1");
+
+/** A key that wraps others, and the id by which its blobs name it. */
+export interface WrappingKey {
+  /** 16 bytes; a one-way function of the key. */
+  readonly id: Buffer;
+  readonly key: KeyObject;
+}
+
+/** Takes a copy of `bytes` (32, uniformly random): the caller wipes its own. */
+export function wrappingKey(bytes: Uint8Array): WrappingKey {
+  requireLength(bytes, 32, "wrapping key");
+  return { id: hkdfExpand(bytes, LABEL_KEY_ID, WRAPPING_KEY_ID_BYTES), key: createSecretKey(bytes) };
+}
+
+/**
+ * @param secret any length
+ * @param aad what the secret belongs to, unambiguous (length-prefixed, beginning with a label); must be given again to unwrap
+ */
+export function wrapKey(under: WrappingKey, secret: Uint8Array, aad: Uint8Array): Buffer {
+  return wrapKeyWithSalt(under, secret, aad, randomBytes(WRAP_SALT_BYTES));
+}
+
+/**
+ * @returns the secret in a fresh buffer, to be wiped by the caller
+ * @throws SealIntegrityError `format` (not such a blob), `commitment` (other key, id or aad), `tag` (altered)
+ */
+export function unwrapKey(under: WrappingKey, blob: Uint8Array, aad: Uint8Array): Buffer {
+  const bytes = asBuffer(blob);
+  if (!sameBytes(wrappedUnder(bytes), under.id)) throw new SealIntegrityError("commitment", "wrapped key");
+  const { key, nonce, commitment } = deriveWrap(under, bytes.subarray(0, COMMITMENT_AT), aad);
+  try {
+    if (!sameBytes(commitment, bytes.subarray(COMMITMENT_AT, BODY_AT))) {
+      throw new SealIntegrityError("commitment", "wrapped key");
+    }
+    const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_BYTES });
+    decipher.setAAD(bytes.subarray(0, BODY_AT)).setAuthTag(bytes.subarray(bytes.length - TAG_BYTES));
+    const secret = decipher.update(bytes.subarray(BODY_AT, bytes.length - TAG_BYTES));
+    try {
+      decipher.final();
+    } catch {
+      wipe(secret);
+      throw new SealIntegrityError("tag", "wrapped key");
+    }
+    return secret;
+  } finally {
+    wipe(key, nonce);
+  }
+}
+
+/** Id of the key that `blob` was wrapped under. @throws SealIntegrityError `format` */
+export function wrappedUnder(blob: Uint8Array): Buffer {
+  if (blob.length < WRAP_OVERHEAD_BYTES || blob[0] !== VERSION || blob[1] !== SUITE) {
+    throw new SealIntegrityError("format", "wrapped key");
+  }
+  return asBuffer(blob).subarray(KEY_ID_AT, SALT_AT);
+}
+
+/** For tests and vectors only (`@coffer/seal/testing`). */
+export function wrapKeyWithSalt(under: WrappingKey, secret: Uint8Array, aad: Uint8Array, salt: Uint8Array): Buffer {
+  requireLength(salt, WRAP_SALT_BYTES, "wrap salt");
+  const head = Buffer.concat([Buffer.from([VERSION, SUITE]), under.id, salt]);
+  const { key, nonce, commitment } = deriveWrap(under, head, aad);
+  const header = Buffer.concat([head, commitment]);
+  const cipher = createCipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_BYTES }).setAAD(header);
+  const body = cipher.update(secret);
+  cipher.final();
+  wipe(key, nonce);
+  return Buffer.concat([header, body, cipher.getAuthTag()]);
+}
+
+/** FORMAT: key(32) ‖ nonce(12) ‖ commitment(32) = HKDF-Expand(wrapping key, "coffer/wrap/v1" ‖ head (42 bytes) ‖ aad). */
+function deriveWrap(under: WrappingKey, head: Uint8Array, aad: Uint8Array): { key: Buffer; nonce: Buffer; commitment: Buffer } {
+  const okm = hkdfExpand(under.key, Buffer.concat([LABEL_WRAP, head, aad]), 76);
+  return { key: okm.subarray(0, 32), nonce: okm.subarray(32, 44), commitment: okm.subarray(44) };
+}
