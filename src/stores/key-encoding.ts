@@ -1,6 +1,6 @@
 /**
  * Row keys from strings and numbers, such that byte order is the order of the parts and no two lists of parts share a
- * key. FORMAT: docs/spec/records.md §1.
+ * key. FORMAT: docs/spec/data-directory.md §3.
  *
  * INVARIANT: within one table each position holds either strings or numbers, never both: then keys are unambiguous,
  * because a string ends at its first zero byte and a number has eight.
