@@ -28,6 +28,12 @@ export interface Principal {
   readonly service?: string;
   /** Temporary credentials: `aws:TokenIssueTime`, ms since epoch. */
   readonly tokenIssuedMs?: number;
+  /** FederatedUser: unique id of the IAM user whose GetFederationToken made the session; resource policies may name it. */
+  readonly issuerUniqueId?: string;
+  /** Canonical id (64 hex) of the account: what `CanonicalUser` principals name. */
+  readonly canonicalId?: string;
+  /** Callers of AssumeRoleWithWebIdentity/SAML only (type Anonymous): ARN of the provider that vouches for them. */
+  readonly federatedProvider?: string;
 }
 
 /** A parsed policy and where it came from. */
@@ -63,6 +69,8 @@ export interface Permission {
   readonly context?: Context;
   /** The policy on the resource: bucket policy, key policy, trust policy. */
   readonly resourcePolicy?: PolicySource;
+  /** Only the Deny statements of the resource policy count: an object that another account than the bucket's owns. */
+  readonly resourcePolicyDeniesOnly?: boolean;
   /**
    * Must the resource policy take part? True for KMS keys and role trust: identity policies count only where the
    * resource policy delegates to the account, and root has no implicit right.
@@ -93,6 +101,12 @@ export interface StatementRef {
   readonly source: string;
   /** Sid, or `#n` (from 0) of the statement. */
   readonly statement?: string;
+  /**
+   * In `allowedBy`: how the grant or ACL entry names the caller; what it overrides follows from that as for a resource
+   * policy. `session`: this very session; `everyone`: AllUsers, AuthenticatedUsers. Default: `principal` for the layer
+   * grant, `account` for the layer acl.
+   */
+  readonly names?: "everyone" | "session" | "principal" | "account";
 }
 
 export interface Decision {

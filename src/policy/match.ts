@@ -1,0 +1,203 @@
+/**
+ * Wildcard matching that cannot be made slow. A pattern is cut at its `*` into pieces; each piece is searched from
+ * where the one before ended and never moved again, so there is no backtracking: `*a*a*a*…` is linear, and the worst
+ * piece with `?` costs text × piece. Source: authorization reference §1.3, §1.4; ARNs are compared field by field.
+ */
+import { hasVariable, substitute, tokenize, type Lookup, type Token } from "./template.js";
+
+/** A compiled wildcard pattern. */
+export type Glob =
+  | { readonly kind: "any" }
+  | { readonly kind: "exact"; readonly text: string }
+  /** Pieces between runs; the first is anchored at the start, the last at the end; at least two. */
+  | { readonly kind: "pieces"; readonly pieces: readonly string[] }
+  /** With `?`: pieces of code points, `ONE` for the wildcard; a single piece is anchored at both ends. */
+  | { readonly kind: "points"; readonly pieces: readonly (readonly number[])[] };
+
+const ONE = -1;
+
+/** @param tokens without variables */
+export function compileGlob(tokens: readonly Token[]): Glob {
+  if (tokens.some((token) => token.kind === "one")) return { kind: "points", pieces: pointPieces(tokens) };
+  const pieces: string[] = [""];
+  for (const token of tokens) {
+    if (token.kind === "run") pieces.push("");
+    if (token.kind === "text") pieces[pieces.length - 1] += token.text;
+  }
+  const [first = ""] = pieces;
+  if (pieces.length === 1) return { kind: "exact", text: first };
+  if (pieces.every((piece) => piece === "")) return { kind: "any" };
+  return { kind: "pieces", pieces };
+}
+
+/** Pattern without variables. */
+export const globOf = (pattern: string): Glob => compileGlob(tokenize(pattern, { wildcards: true, variables: false }));
+
+function pointPieces(tokens: readonly Token[]): number[][] {
+  let piece: number[] = [];
+  const pieces = [piece];
+  for (const token of tokens) {
+    if (token.kind === "one") piece.push(ONE);
+    if (token.kind === "text") for (const char of token.text) piece.push(char.codePointAt(0) ?? 0);
+    if (token.kind === "run") {
+      piece = [];
+      pieces.push(piece);
+    }
+  }
+  return pieces;
+}
+
+/** Does the whole of `text` match? Case-sensitive; `?` is one code point. */
+export function matchesGlob(glob: Glob, text: string): boolean {
+  switch (glob.kind) {
+    case "any":
+      return true;
+    case "exact":
+      return glob.text === text;
+    case "pieces":
+      return matchesPieces(glob.pieces, text);
+    case "points":
+      return matchesPoints(glob.pieces, text);
+  }
+}
+
+function matchesPieces(pieces: readonly string[], text: string): boolean {
+  const first = pieces[0] ?? "";
+  const last = pieces[pieces.length - 1] ?? "";
+  if (text.length < first.length + last.length || !text.startsWith(first) || !text.endsWith(last)) return false;
+  let at = first.length;
+  const end = text.length - last.length;
+  for (let index = 1; index < pieces.length - 1; index += 1) {
+    const piece = pieces[index] ?? "";
+    const found = text.indexOf(piece, at);
+    if (found < 0 || found + piece.length > end) return false;
+    at = found + piece.length;
+  }
+  return true;
+}
+
+function matchesPoints(pieces: readonly (readonly number[])[], text: string): boolean {
+  const points = Array.from(text, (char) => char.codePointAt(0) ?? 0);
+  const first = pieces[0] ?? [];
+  const last = pieces[pieces.length - 1] ?? [];
+  if (pieces.length === 1) return points.length === first.length && pieceAt(first, points, 0);
+  const end = points.length - last.length;
+  if (end < first.length || !pieceAt(first, points, 0) || !pieceAt(last, points, end)) return false;
+  let at = first.length;
+  for (let index = 1; index < pieces.length - 1; index += 1) {
+    const piece = pieces[index] ?? [];
+    while (at + piece.length <= end && !pieceAt(piece, points, at)) at += 1;
+    if (at + piece.length > end) return false;
+    at += piece.length;
+  }
+  return true;
+}
+
+function pieceAt(piece: readonly number[], points: readonly number[], at: number): boolean {
+  for (let index = 0; index < piece.length; index += 1) {
+    if (piece[index] !== ONE && piece[index] !== points[at + index]) return false;
+  }
+  return true;
+}
+
+/** A string with wildcards and perhaps variables; without variables compiled once. */
+export interface Pattern {
+  readonly glob: Glob | undefined;
+  readonly tokens: readonly Token[];
+}
+
+export function patternOf(tokens: readonly Token[]): Pattern {
+  return { glob: hasVariable(tokens) ? undefined : compileGlob(tokens), tokens };
+}
+
+/** @returns undefined when a variable has neither value nor default: the pattern matches nothing */
+export function globFor(pattern: Pattern, lookup: Lookup): Glob | undefined {
+  if (pattern.glob !== undefined) return pattern.glob;
+  const tokens = substitute(pattern.tokens, lookup);
+  return tokens === undefined ? undefined : compileGlob(tokens);
+}
+
+/** An ARN, or the `*` of actions without resource, with its six fields. */
+export interface SplitArn {
+  readonly text: string;
+  /** Undefined when `text` has fewer than six fields. */
+  readonly fields: readonly string[] | undefined;
+}
+
+/** The sixth field keeps its colons. */
+export function splitArn(text: string): SplitArn {
+  const fields = splitFields(text);
+  return { text, fields: fields.length === 6 ? fields : undefined };
+}
+
+function splitFields(text: string): string[] {
+  const fields: string[] = [];
+  let from = 0;
+  while (fields.length < 5) {
+    const colon = text.indexOf(":", from);
+    if (colon < 0) break;
+    fields.push(text.slice(from, colon));
+    from = colon + 1;
+  }
+  fields.push(text.slice(from));
+  return fields;
+}
+
+/** A pattern over ARNs. */
+export interface ArnPattern {
+  /** The pattern `*`. */
+  readonly everything: boolean;
+  /** Globs of the first five fields. */
+  readonly head: readonly Glob[];
+  /** The sixth field; the only one where variables count. */
+  readonly tail: Pattern;
+  /**
+   * The whole pattern as one wildcard over the whole ARN, where one of its first five fields ends in `*`: AWS lets
+   * such a `*` expand over colons. Strictly by field for Allow, either reading for Deny (NotResource the other way
+   * round), so that both fail closed (reference §1.4, recommendation).
+   */
+  readonly crossing: Pattern | undefined;
+  /** Text that is neither `*` nor begins with the field `arn`: matches nothing. */
+  readonly invalid: boolean;
+}
+
+/** @param pattern fields that are missing at the end count as `*` */
+export function compileArn(pattern: string, variables: boolean): ArnPattern {
+  const fields = splitFields(pattern);
+  while (fields.length < 6) fields.push("*");
+  const heads = fields.slice(0, 5).map((field) => tokenize(field, { wildcards: true, variables: false }));
+  const tail = tokenize(fields[5] ?? "", { wildcards: true, variables });
+  const colon: Token = { kind: "text", text: ":" };
+  const crosses = fields.slice(0, 5).some((field) => field.endsWith("*"));
+  return {
+    everything: pattern === "*",
+    head: heads.map(compileGlob),
+    tail: patternOf(tail),
+    crossing: crosses ? patternOf([...heads.flatMap((tokens) => [...tokens, colon]), ...tail]) : undefined,
+    invalid: pattern !== "*" && fields[0] !== "arn",
+  };
+}
+
+/**
+ * @param crossing take the wider reading of `ArnPattern.crossing` as well: for Deny
+ * @returns undefined when a variable of the pattern has no value
+ */
+export function matchesArn(pattern: ArnPattern, arn: SplitArn, lookup: Lookup, crossing: boolean): boolean | undefined {
+  if (pattern.everything) return true;
+  if (pattern.invalid) return false;
+  const tail = globFor(pattern.tail, lookup);
+  if (tail === undefined) return undefined;
+  const fields = arn.fields;
+  if (fields !== undefined && headMatches(pattern.head, fields) && matchesGlob(tail, fields[5] ?? "")) return true;
+  if (!crossing || pattern.crossing === undefined) return false;
+  const whole = globFor(pattern.crossing, lookup);
+  return whole !== undefined && matchesGlob(whole, arn.text);
+}
+
+function headMatches(head: readonly Glob[], fields: readonly string[]): boolean {
+  for (let index = 0; index < 5; index += 1) {
+    const glob = head[index];
+    if (glob === undefined || !matchesGlob(glob, fields[index] ?? "")) return false;
+  }
+  return true;
+}
