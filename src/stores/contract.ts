@@ -94,10 +94,19 @@ export interface BlobRange {
   readonly end: number;
 }
 
+export interface BlobReadOptions {
+  /**
+   * The reader is done with a piece, and with every view of it, when it asks for the next: the engine may then fill the
+   * same memory again. Faster for large blobs; wrong for readers that collect pieces. Default false: pieces are the reader's.
+   */
+  readonly transient?: boolean;
+}
+
 /** Immutable blobs under random ids, each with exactly one owner. */
 export interface BlobStore {
   /**
-   * Durable when it resolves with the number of bytes. If the source throws or `signal` aborts, nothing stays.
+   * Durable when it resolves with the number of bytes. If the source throws or `signal` aborts, nothing stays and that
+   * error is thrown as it is. A piece may be overwritten by the source when the next one is asked for.
    * @throws StoreError when the id exists or the engine fails
    */
   put(id: BlobId, bytes: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<number>;
@@ -105,7 +114,7 @@ export interface BlobStore {
    * The blob's bytes, or those of `range`, in pieces of the engine's choice.
    * @throws BlobMissing when there is no such blob (on the first pull); StoreError on failure or a short file
    */
-  get(id: BlobId, range?: BlobRange): AsyncIterable<Buffer>;
+  get(id: BlobId, range?: BlobRange, options?: BlobReadOptions): AsyncIterable<Buffer>;
   /** Size in bytes, or undefined. */
   size(id: BlobId): Promise<number | undefined>;
   /** Idempotent. */
