@@ -2,17 +2,15 @@
  * Who calls: reads the claim, finds the credential, proves the signature. IAM and STS name their operation in the body,
  * and the JSON and query services sign the body itself, so for those the body is read (bounded) first.
  */
-import { createHash } from "node:crypto";
 import type { Principal } from "../policy/types.js";
-import { expiredSessionToken, invalidSessionToken, missingAuthentication, unknownAccessKey, wrongRegion } from "../wire/auth-errors.js";
+import { expiredSessionToken, invalidSessionToken, missingAuthentication, refusedSignature, unknownAccessKey, wrongRegion } from "../wire/auth-errors.js";
 import { parseAuthorization, peekScope, type AuthorizationClaim, type SignatureClaim } from "../wire/authorization.js";
 import { bodyOf } from "../wire/codec.js";
 import type { RoutedForm, RoutedOperation } from "../wire/contract.js";
-import { readPlainBody } from "../wire/payload.js";
+import { readHashedBody, type HashedBody } from "../wire/small-body.js";
 import { routeForm } from "../wire/route.js";
 import { verifySignature, type VerifiedSignature } from "../wire/sigv4.js";
 import type { Service } from "../wire/types.js";
-import { refusedSignature } from "../wire/auth-errors.js";
 import type { Authentication, Credential } from "./contract.js";
 import type { GateDependencies, Incoming } from "./gate.js";
 
@@ -27,7 +25,7 @@ export interface Authenticated {
   readonly body: Uint8Array | undefined;
 }
 
-const ANONYMOUS: Principal = { type: "Anonymous", userId: "anonymous" };
+export const ANONYMOUS: Principal = { type: "Anonymous", userId: "anonymous" };
 /** Query services: AWS accepts 512 KiB of form at most. */
 const FORM_LIMIT_BYTES = 512 * 1024;
 
@@ -37,19 +35,18 @@ export async function authenticate(
 ): Promise<Authenticated> {
   const { head } = incoming;
   const isS3 = routed.kind === "operation" && (routed.service === "s3" || routed.service === "s3-control");
-  const body = isS3 ? undefined : await readPlainBody(incoming.body, bodyLimit(routed), incoming.sendContinue);
-  const named = routed.kind === "form" ? routeForm(routed, body ?? new Uint8Array(), peekScope(head)?.service) : routed;
+  const body = isS3 ? undefined : await readBodyFirst(incoming, routed);
+  const named = routed.kind === "form" ? routeForm(routed, body?.bytes ?? new Uint8Array(), peekScope(head)?.service) : routed;
   const { service } = named;
   const claim = parseAuthorization(head, { service, nowMs });
   if (claim.kind === "anonymous") {
     const operation = deps.registry.find(service, named.operation);
     // A browser form carries its signature in its fields; body.ts proves it.
     if (!(operation?.unsigned ?? service === "s3")) throw missingAuthentication(service);
-    return { principal: ANONYMOUS, authentication: { type: "Anonymous" }, routed: named, claim, signature: undefined, body };
+    return { principal: ANONYMOUS, authentication: { type: "Anonymous" }, routed: named, claim, signature: undefined, body: body?.bytes };
   }
   const credential = await findCredential(deps, service, claim, nowMs);
-  const bodySha256 = body === undefined ? undefined : createHash("sha256").update(body).digest("hex");
-  const signature = verifySignature(claim, head, { service, secretAccessKey: credential.secretAccessKey, bodySha256 });
+  const signature = verifySignature(claim, head, { service, secretAccessKey: credential.secretAccessKey, bodySha256: body?.sha256 });
   checkRegion(deps, service, claim);
   const sha256 = head.headers["x-amz-content-sha256"];
   const authentication: Authentication = {
@@ -58,7 +55,7 @@ export async function authenticate(
     signedAtMs: claim.signedAtMs,
     ...(typeof sha256 === "string" ? { contentSha256: sha256 } : {}),
   };
-  return { principal: credential.principal, authentication, routed: named, claim, signature, body };
+  return { principal: credential.principal, authentication, routed: named, claim, signature, body: body?.bytes };
 }
 
 /** @throws ServiceError unknown key, bad or expired session token, in the service's words */
@@ -74,11 +71,14 @@ export async function findCredential(
   }
 }
 
-const bodyLimit = (routed: RoutedOperation | RoutedForm): number =>
-  routed.kind === "form" ? FORM_LIMIT_BYTES : bodyOf(routed.service, routed.operation).limitBytes;
+function readBodyFirst({ head, body, sendContinue }: Incoming, routed: RoutedOperation | RoutedForm): Promise<HashedBody> {
+  const service = routed.kind === "form" ? "sts" : routed.service;
+  const limitBytes = routed.kind === "form" ? FORM_LIMIT_BYTES : bodyOf(routed.service, routed.operation).limitBytes;
+  return readHashedBody({ head, stream: body, service, limitBytes, onStart: sendContinue });
+}
 
 /** The scope must name a region that this server answers for; which one a bucket is in, the objects room checks. */
-function checkRegion(deps: GateDependencies, service: Service, claim: SignatureClaim): void {
+export function checkRegion(deps: GateDependencies, service: Service, claim: Pick<SignatureClaim, "kind" | "scope">): void {
   const { region } = claim.scope;
   const [home = "us-east-1"] = deps.regions;
   // IAM is global, signed for us-east-1.

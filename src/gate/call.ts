@@ -106,13 +106,24 @@ export class LiveCall implements Call {
       if (!this.#options.silent) this.#audit.success(this.#subject());
       return output;
     } catch (error) {
-      this.recordFailure(error);
+      this.#recordFailure(error);
       throw error;
     }
   }
 
-  /** For errors before `execute`: decoding. The record of a failure must not hide the failure itself. */
-  recordFailure(error: unknown): void {
+  /** `execute`, where decoding may fail too: then that is recorded. */
+  async executeDecoded(decode: () => object): Promise<unknown> {
+    let input: object;
+    try {
+      input = decode();
+    } catch (error) {
+      this.#recordFailure(error);
+      throw error;
+    }
+    return this.execute(input);
+  }
+
+  #recordFailure(error: unknown): void {
     if (!this.#options.silent) this.#audit.failure(this.#subject(), error);
   }
 

@@ -9,15 +9,17 @@ import type { Log } from "../lib/log.js";
 import type { Principal } from "../policy/types.js";
 import { RecordIntegrityError } from "../stores/records.js";
 import type { MetadataStore } from "../stores/contract.js";
-import { bodyOf, decodeInput, encodeError, encodeOutput } from "../wire/codec.js";
+import { decodeInput, encodeError, encodeOutput } from "../wire/codec.js";
 import type { ResponseIds, Routed, RoutedOperation, RoutedOperational, RouteConfig } from "../wire/contract.js";
 import { errorServiceOf, route } from "../wire/route.js";
+import { POST_OBJECT } from "../wire/tables.js";
 import type { RequestHead, Service } from "../wire/types.js";
 import type { AuditSink } from "./audit.js";
-import { authenticate, type Authenticated } from "./authenticate.js";
+import { authenticate } from "./authenticate.js";
 import { openBody } from "./body.js";
 import { LiveCall, type RequestFacts } from "./call.js";
-import type { Directory, InvokeOptions } from "./contract.js";
+import type { Authentication, Directory, InvokeOptions } from "./contract.js";
+import { postObject } from "./post-object.js";
 import type { Registry } from "./registry.js";
 
 export interface GateDependencies {
@@ -35,7 +37,7 @@ export interface GateDependencies {
 }
 
 export type GateEvent =
-  | { readonly kind: "answered"; readonly service: string; readonly operation: string; readonly status: number; readonly code: string }
+  | { readonly kind: "answered"; readonly service: string; readonly operation: string; readonly status: number; readonly code: string; readonly seconds: number }
   | { readonly kind: "integrity" }
   | { readonly kind: "internal" };
 
@@ -69,7 +71,7 @@ export class Gate {
   /** Answers any request; never rejects. */
   async handle(incoming: Incoming): Promise<Answer> {
     const { head } = incoming;
-    const state: RequestState = { service: errorServiceOf(head), operation: "", requestId: undefined };
+    const state: RequestState = { service: errorServiceOf(head), operation: "", requestId: undefined, started: performance.now() };
     try {
       const routed = route(head, this.#deps.routing);
       if (routed.kind === "operational") return await incoming.operational(routed);
@@ -98,36 +100,32 @@ export class Gate {
     const named = proven.routed;
     Object.assign(state, { service: named.service, operation: named.operation });
     const ids = idsOf(state);
+    const facts = (principal: Principal, authentication: Authentication): RequestFacts =>
+      this.#facts(incoming, { principal, authentication, requestId: ids.requestId, nowMs });
+    if (named.operation === POST_OBJECT) {
+      const answer = await postObject(this.#deps, incoming, named, { ids, nowMs, facts });
+      this.#answered(state, answer.status, "");
+      return answer;
+    }
     const operation = this.#deps.registry.find(named.service, named.operation);
     if (operation === undefined) throw unsupported(named);
-    const facts = this.#facts(incoming, proven, ids.requestId, nowMs);
-    const { stream, memory, fields } = await openBody(incoming, proven);
-    const call = new LiveCall(this.#deps, operation, facts, { head, body: stream });
-    let input: object;
-    try {
-      input = { ...decodeInput(named, head, memory), ...fields };
-    } catch (error) {
-      call.recordFailure(error);
-      throw error;
-    }
-    const output = await call.execute(input);
+    const { stream, memory } = await openBody(incoming, proven);
+    const call = new LiveCall(this.#deps, operation, facts(proven.principal, proven.authentication), { head, body: stream });
+    const output = await call.executeDecoded(() => decodeInput(named, head, memory));
     const answer = encodeOutput(named.service, named.operation, output, ids);
     this.#answered(state, answer.status, "");
     return answer;
   }
 
-  #facts(incoming: Incoming, proven: Authenticated, requestId: string, nowMs: number): RequestFacts {
+  #facts(incoming: Incoming, who: Pick<RequestFacts, "principal" | "authentication" | "requestId" | "nowMs">): RequestFacts {
     const { head, sourceIp, secureEnoughForSse, signal, tlsVersion } = incoming;
     return {
-      principal: proven.principal,
-      authentication: proven.authentication,
-      region: proven.authentication.scopeRegion ?? this.#defaultRegion(),
-      nowMs,
+      ...who,
+      region: who.authentication.scopeRegion ?? this.#defaultRegion(),
       secure: head.secure,
       secureEnoughForSse,
       sourceIp,
       signal,
-      requestId,
       userAgent: head.headers["user-agent"],
       referer: head.headers.referer,
       tlsVersion,
@@ -156,7 +154,8 @@ export class Gate {
   }
 
   #answered(state: RequestState, status: number, code: string): void {
-    this.#deps.observe({ kind: "answered", service: state.service, operation: state.operation, status, code });
+    const seconds = (performance.now() - state.started) / 1000;
+    this.#deps.observe({ kind: "answered", service: state.service, operation: state.operation, status, code, seconds });
   }
 }
 
@@ -164,6 +163,7 @@ interface RequestState {
   service: Service;
   operation: string;
   requestId: string | undefined;
+  readonly started: number;
 }
 
 /** S3's ids look like `0A49CE4060975EAC`; the others are UUIDs. Decided once the service is known. */

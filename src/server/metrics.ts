@@ -1,14 +1,7 @@
 /** Prometheus metrics. One registry a process; with several workers the primary adds them up. */
-import { AggregatorRegistry, Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
-
-export interface RequestObservation {
-  readonly service: string;
-  readonly operation: string;
-  readonly status: number;
-  readonly seconds: number;
-  /** AWS error code, or empty. */
-  readonly code: string;
-}
+import cluster from "node:cluster";
+import { AggregatorRegistry, Counter, Histogram, Registry, collectDefaultMetrics } from "prom-client";
+import type { GateEvent } from "../gate/gate.js";
 
 export class Metrics {
   readonly registry = new Registry();
@@ -16,31 +9,61 @@ export class Metrics {
     name: "coffer_requests_total", help: "Requests answered", labelNames: ["service", "operation", "status", "code"], registers: [this.registry],
   });
   readonly #seconds = new Histogram({
-    name: "coffer_request_seconds", help: "Time from request head to the end of the answer", labelNames: ["service", "operation"],
+    name: "coffer_request_seconds", help: "Time from the request's head to its answer's head", labelNames: ["service", "operation"],
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60], registers: [this.registry],
   });
   readonly #integrity = new Counter({ name: "coffer_integrity_events_total", help: "Stored data that failed authentication", registers: [this.registry] });
   readonly #internal = new Counter({ name: "coffer_internal_errors_total", help: "Requests answered 500 for a fault of ours", registers: [this.registry] });
-  readonly #inFlight = new Gauge({ name: "coffer_requests_in_flight", help: "Requests under way", registers: [this.registry] });
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
     AggregatorRegistry.setRegistries([this.registry]);
   }
 
-  begin(): void {
-    this.#inFlight.inc();
+  /** What the gate tells of; `answered` also times the operation until its answer is ready. */
+  observe(event: GateEvent): void {
+    switch (event.kind) {
+      case "answered": {
+        const { service, operation, status, code, seconds } = event;
+        this.#requests.inc({ service, operation, status: String(status), code });
+        this.#seconds.observe({ service, operation }, seconds);
+        return;
+      }
+      case "integrity":
+        return this.#integrity.inc();
+      case "internal":
+        return this.#internal.inc();
+    }
   }
-  end(observation: RequestObservation): void {
-    const { service, operation, status, seconds, code } = observation;
-    this.#inFlight.dec();
-    this.#requests.inc({ service, operation, status: String(status), code });
-    this.#seconds.observe({ service, operation }, seconds);
-  }
-  integrityEvent(): void {
-    this.#integrity.inc();
-  }
-  internalError(): void {
-    this.#internal.inc();
-  }
+}
+
+/** In the primary: lets workers be asked for the sum of all. */
+export function aggregateMetrics(): void {
+  const aggregator = new AggregatorRegistry();
+  cluster.on("message", (worker, message: { coffer?: string; id?: number }) => {
+    if (message.coffer !== "metrics") return;
+    aggregator.clusterMetrics().then(
+      (text) => worker.send({ coffer: "metrics", id: message.id, text }),
+      (error: Error) => worker.send({ coffer: "metrics", id: message.id, error: error.message }),
+    );
+  });
+}
+
+let asked = 0;
+
+/** Text of all processes, in Prometheus's exposition format. */
+export async function metricsText(metrics: Metrics): Promise<string> {
+  if (!cluster.isWorker) return metrics.registry.metrics();
+  asked += 1;
+  const id = asked;
+  return new Promise((resolve, reject) => {
+    const onMessage = (message: { coffer?: string; id?: number; text?: string; error?: string }): void => {
+      if (message.coffer !== "metrics" || message.id !== id) return;
+      process.off("message", onMessage);
+      if (message.text === undefined) reject(new Error(message.error));
+      else resolve(message.text);
+    };
+    process.on("message", onMessage);
+    process.send?.({ coffer: "metrics", id });
+  });
 }

@@ -1,0 +1,60 @@
+/** Between node:http and the gate: facts of the request in, answer out. */
+import type { IncomingMessage } from "node:http";
+import type { Gate, GateEvent, Incoming } from "../gate/gate.js";
+import type { Log } from "../lib/log.js";
+import type { RequestHead } from "../wire/types.js";
+import { connectionFacts, type ConnectionRules } from "./connection.js";
+import type { Handler } from "./listen.js";
+import type { Metrics } from "./metrics.js";
+import type { Operational } from "./operational.js";
+import { respond } from "./respond.js";
+
+export interface HandlerDependencies {
+  readonly gate: Gate;
+  readonly rules: ConnectionRules;
+  readonly operational: Operational;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}
+
+export function createHandler(deps: HandlerDependencies): Handler {
+  return async (request, response, continueRequested) => {
+    const aborter = new AbortController();
+    let continueUnsent = continueRequested;
+    response.once("close", () => aborter.abort());
+    response.on("error", (error) => deps.log.debug({ reason: error.message }, "client went away"));
+    const incoming: Incoming = {
+      ...facts(request, deps.rules),
+      body: request as AsyncIterable<Buffer>,
+      sendContinue: () => {
+        if (!continueUnsent) return;
+        continueUnsent = false;
+        response.writeContinue();
+      },
+      signal: aborter.signal,
+      operational: (routed) => deps.operational(routed),
+    };
+    const answer = await deps.gate.handle(incoming);
+    try {
+      await respond(request, response, answer, continueUnsent);
+    } catch (error) {
+      // The head has left: all that remains is to break the connection, which respond has done.
+      const observed: GateEvent = { kind: error instanceof Error && error.name.includes("Integrity") ? "integrity" : "internal" };
+      deps.metrics.observe(observed);
+      deps.log.error({ err: error, requestId: answer.headers["x-amz-request-id"] }, "answer broken off");
+    }
+  };
+}
+
+function facts(request: IncomingMessage, rules: ConnectionRules): Pick<Incoming, "head" | "sourceIp" | "secureEnoughForSse" | "tlsVersion"> {
+  const connection = connectionFacts(request, rules);
+  const head: RequestHead = {
+    method: request.method ?? "",
+    target: request.url ?? "/",
+    headers: request.headers,
+    rawHeaders: request.rawHeaders,
+    secure: connection.secure,
+  };
+  return { head, sourceIp: connection.sourceIp, secureEnoughForSse: connection.secureEnoughForSse, tlsVersion: connection.tlsVersion };
+}
+

@@ -1,0 +1,31 @@
+/** `/-/live`, `/-/ready`, `/-/metrics`: for supervisors, on the service host only, without credentials. */
+import type { Answer } from "../gate/gate.js";
+import type { RoutedOperational } from "../wire/contract.js";
+import { metricsText, type Metrics } from "./metrics.js";
+
+export type Operational = (routed: RoutedOperational) => Promise<Answer>;
+
+/** @param ready resolves when keys are unsealed and the store answers; rejects with the reason otherwise */
+export function createOperational(metrics: Metrics, ready: () => Promise<void>): Operational {
+  return async ({ rawPath, method }) => {
+    if (method !== "GET" && method !== "HEAD") return text(405, "method not allowed\n");
+    switch (rawPath) {
+      case "/-/live":
+        return text(200, "live\n");
+      case "/-/ready":
+        return ready().then(
+          () => text(200, "ready\n"),
+          (error: Error) => text(503, `not ready: ${error.message}\n`),
+        );
+      case "/-/metrics":
+        return text(200, await metricsText(metrics), "text/plain; version=0.0.4; charset=utf-8");
+      default:
+        return text(404, "not found\n");
+    }
+  };
+}
+
+function text(status: number, body: string, type = "text/plain; charset=utf-8"): Answer {
+  const bytes = Buffer.from(body, "utf8");
+  return { status, headers: { "content-type": type, "content-length": String(bytes.length), "cache-control": "no-store" }, body: bytes };
+}

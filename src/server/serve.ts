@@ -1,0 +1,150 @@
+/**
+ * `coffer serve`: prepares the store once, then runs one worker in this process, or several under a supervisor
+ * (node:cluster). Ctrl-C or SIGTERM drains and exits 0; a second one ends at once.
+ */
+import cluster, { type Worker } from "node:cluster";
+import { once } from "node:events";
+import { SECOND_MS, systemClock } from "../lib/clock.js";
+import { createLog, type Log } from "../lib/log.js";
+import { openApp } from "./app.js";
+import type { Config } from "./config.js";
+import { writeEndpointFile } from "./endpoint-file.js";
+import { aggregateMetrics } from "./metrics.js";
+import { prepare, type Prepared } from "./prepare.js";
+import type { TlsMaterial } from "./tls.js";
+import { startWorker, type WorkerUrls } from "./worker.js";
+
+const DRAIN_MS = 20 * SECOND_MS;
+/** A worker that dies is replaced, but not in a loop: so many deaths within a minute end the server. */
+const MAX_DEATHS_A_MINUTE = 5;
+
+/** @returns the exit code, once the server has ended */
+export async function serve(config: Config): Promise<number> {
+  const log = createLog(config.logLevel);
+  if (cluster.isWorker) return serveAsClusterWorker(config, log);
+  const prepared = await prepare(config, systemClock, log);
+  try {
+    return config.workers === 1 ? await serveAlone(config, prepared, log) : await supervise(config, prepared, log);
+  } finally {
+    await prepared.release();
+  }
+}
+
+async function serveAlone(config: Config, prepared: Prepared, log: Log): Promise<number> {
+  const worker = await startWorker(config, prepared.app, prepared.tls, log);
+  announce(config, prepared, worker.urls);
+  await stopSignal();
+  log.info({}, "draining");
+  onSecondSignalExit();
+  await worker.drain(DRAIN_MS);
+  await prepared.app.close();
+  return 0;
+}
+
+/** The primary: forks, replaces the dead, tells everyone to drain. Serves nothing itself. */
+async function supervise(config: Config, prepared: Prepared, log: Log): Promise<number> {
+  await prepared.app.close();
+  const deaths: number[] = [];
+  let draining = false;
+  let giveUp: (() => void) | undefined;
+  const failed = new Promise<void>((resolve) => (giveUp = resolve));
+  cluster.on("exit", (worker, code, signal) => {
+    if (draining) return;
+    log.error({ worker: worker.id, code, signal }, "worker died");
+    const now = systemClock.now();
+    deaths.push(now);
+    if (deaths.filter((at) => now - at < 60 * SECOND_MS).length > MAX_DEATHS_A_MINUTE) giveUp?.();
+    else void fork(prepared);
+  });
+  aggregateMetrics();
+  const first = await Promise.race([fork(prepared), failed]);
+  if (first === undefined) return endWorkers(1);
+  for (let count = 1; count < config.workers; count += 1) await fork(prepared);
+  announce(config, prepared, first);
+  const cause = await Promise.race([stopSignal().then(() => "signal" as const), failed]);
+  draining = true;
+  onSecondSignalExit();
+  log.info({}, "draining");
+  return endWorkers(cause === "signal" ? 0 : 1);
+}
+
+/** @returns where the worker listens; undefined if it died before it did */
+async function fork(prepared: Prepared): Promise<WorkerUrls | undefined> {
+  const worker = cluster.fork();
+  worker.send({ coffer: "prepared", tls: prepared.tls });
+  return new Promise((resolve) => {
+    worker.on("message", (message: { coffer?: string; urls?: WorkerUrls }) => {
+      if (message.coffer === "listening") resolve(message.urls);
+    });
+    worker.once("exit", () => resolve(undefined));
+  });
+}
+
+async function endWorkers(code: number): Promise<number> {
+  const all = Object.values(cluster.workers ?? {}).filter((worker): worker is Worker => worker !== undefined && !worker.isDead());
+  const ended = all.map((worker) => once(worker, "exit"));
+  for (const worker of all) if (worker.isConnected()) worker.send({ coffer: "drain" });
+  const timer = setTimeout(() => all.forEach((worker) => worker.process.kill("SIGKILL")), DRAIN_MS + 5 * SECOND_MS);
+  await Promise.all(ended);
+  clearTimeout(timer);
+  return code;
+}
+
+async function serveAsClusterWorker(config: Config, log: Log): Promise<number> {
+  // The terminal sends Ctrl-C to every process of the group; the primary decides.
+  process.on("SIGINT", () => {});
+  process.on("SIGTERM", () => {});
+  const { tls } = await messageFromPrimary("prepared");
+  const app = await openApp(config, systemClock, log);
+  const worker = await startWorker(config, app, tls, log);
+  process.send?.({ coffer: "listening", urls: worker.urls });
+  await Promise.race([messageFromPrimary("drain"), once(process, "disconnect")]);
+  await worker.drain(DRAIN_MS);
+  await app.close();
+  process.exit(0);
+}
+
+interface PrimaryMessage {
+  readonly coffer?: string;
+  readonly tls?: TlsMaterial;
+}
+
+async function messageFromPrimary(kind: string): Promise<PrimaryMessage> {
+  return new Promise((resolve) => {
+    process.on("message", (message: PrimaryMessage) => {
+      if (message.coffer === kind) resolve(message);
+    });
+  });
+}
+
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once("SIGINT", () => resolve());
+    process.once("SIGTERM", () => resolve());
+  });
+}
+
+function onSecondSignalExit(): void {
+  const end = (): never => process.exit(130);
+  process.on("SIGINT", end);
+  process.on("SIGTERM", end);
+}
+
+/** What the operator sees. The secret goes to a terminal only, never into a pipe or a log. */
+function announce(config: Config, prepared: Prepared, urls: WorkerUrls): void {
+  const caFile = prepared.tls?.caFile;
+  const endpoint = {
+    ...(urls.httpUrl === undefined ? {} : { httpUrl: urls.httpUrl }),
+    ...(urls.httpsUrl === undefined ? {} : { httpsUrl: urls.httpsUrl }),
+    ...(caFile === undefined ? {} : { caFile }),
+    region: config.region,
+  };
+  if (!config.memory) writeEndpointFile(config, endpoint);
+  const out = (line: string): void => void process.stdout.write(`${line}\n`);
+  out("Coffer is ready: S3, KMS, IAM and STS on one endpoint");
+  for (const url of [urls.httpUrl, urls.httpsUrl]) if (url !== undefined) out(`  ${url}`);
+  if (caFile !== undefined) out(`  CA bundle for https: ${caFile}`);
+  for (const line of prepared.notice(process.stdout.isTTY === true)) out(`  ${line}`);
+  if (!config.insecureSseFrom.empty) out("  SSE-KMS and SSE-C are accepted over clear HTTP from the networks of --insecure-sse-from");
+  if (!config.memory) out('  In another shell: eval "$(npx coffer env)"   then: aws s3 ls');
+}
