@@ -5,7 +5,7 @@
  */
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
 import { asBuffer, requireLength, sameBytes, wipe } from "./bytes.js";
-import { kdfCounterSha256 } from "./derive.js";
+import { kdfCounterSha256, kdfFixedInput } from "./derive.js";
 import type { KeyInput } from "./derive.js";
 import { canonicalContext } from "./encryption-context.js";
 import type { EncryptionContext } from "./encryption-context.js";
@@ -86,8 +86,9 @@ export function decryptKms(blob: Uint8Array, material: KeyInput, context: Encryp
 export function parseKmsHeader(blob: Uint8Array): KmsHeader {
   const bytes = asBuffer(blob);
   const flags = bytes[20] ?? 0xff;
-  const known = bytes.length >= KMS_OVERHEAD_BYTES && bytes.readUInt16BE(0) === MAGIC && bytes[2] === VERSION && bytes[3] === SUITE;
-  if (!known || (flags & ~(FLAG_MULTI_REGION | FLAG_IMPORTED)) !== 0) throw new KmsCiphertextError("unparsable");
+  const ours = bytes.length >= KMS_OVERHEAD_BYTES && bytes.readUInt16BE(0) === MAGIC;
+  const known = bytes[2] === VERSION && bytes[3] === SUITE && (flags & ~(FLAG_MULTI_REGION | FLAG_IMPORTED)) === 0;
+  if (!ours || !known) throw new KmsCiphertextError("unparsable");
   return {
     keyId: keyIdText(bytes.subarray(4, 20), (flags & FLAG_MULTI_REGION) !== 0),
     materialId: bytes.toString("hex", 21, SALT_AT),
@@ -125,7 +126,7 @@ function deriveKms(material: KeyInput, head: Uint8Array, canonical: Uint8Array):
   if (size !== 32) throw new RangeError("key material");
   const contextHash = createHash("sha256").update(canonical).digest();
   const kdfContext = Buffer.concat([head.subarray(SALT_AT), head.subarray(0, SALT_AT), contextHash]);
-  return kdfCounterSha256(material, "coffer/kms/v1", kdfContext, 76);
+  return kdfCounterSha256(material, kdfFixedInput("coffer/kms/v1", kdfContext, 76), 76);
 }
 
 function headerBytes(header: KmsHeader): Buffer {

@@ -23,6 +23,7 @@ export interface LayerRead {
 export function openLayer(layer: LayerKey, sealed: Uint8Array): Buffer {
   const sizeBytes = layerPlainSize(sealed.length, layer.suite);
   const { chunkBytes } = layer.suite;
+  if (sizeBytes < chunkBytes) return openOnlyChunk(layer, sealed, sizeBytes);
   const plain = Buffer.allocUnsafeSlow(sizeBytes);
   try {
     for (let chunk = 0; chunk * chunkBytes <= sizeBytes; chunk++) {
@@ -34,6 +35,20 @@ export function openLayer(layer: LayerKey, sealed: Uint8Array): Buffer {
       wipe(part);
       finishChunk(decipher, sealed.subarray(from + length, from + length + TAG_BYTES), chunk);
     }
+    return plain;
+  } catch (error) {
+    wipe(plain);
+    throw error;
+  }
+}
+
+/** The common small case, without copying the plaintext. */
+function openOnlyChunk(layer: LayerKey, sealed: Uint8Array, sizeBytes: number): Buffer {
+  const decipher = chunkDecipher(layer, 0);
+  const end = PREFIX_BYTES + sizeBytes;
+  const plain = decipher.update(sealed.subarray(PREFIX_BYTES, end));
+  try {
+    finishChunk(decipher, sealed.subarray(end), 0);
     return plain;
   } catch (error) {
     wipe(plain);

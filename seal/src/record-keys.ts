@@ -42,11 +42,9 @@ export function macHashes(mac: Cipher, hashes: Uint8Array): Buffer {
   const first = Buffer.allocUnsafe(count * BLOCK);
   for (let i = 0; i < count; i++) first.set(hashes.subarray(i * 32, i * 32 + BLOCK), i * BLOCK);
   const middle = mac.update(first);
-  for (let i = 0; i < count; i++) {
-    for (let j = 0; j < BLOCK; j++) {
-      const at = i * BLOCK + j;
-      middle[at] = (middle[at] ?? 0) ^ (hashes[i * 32 + BLOCK + j] ?? 0);
-    }
+  for (let at = 0; at < middle.length; at++) {
+    const second = (at >> 4) * 32 + BLOCK + (at & 15);
+    middle[at] = (middle[at] ?? 0) ^ (hashes[second] ?? 0);
   }
   return mac.update(middle);
 }

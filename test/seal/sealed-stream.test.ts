@@ -1,0 +1,265 @@
+/** Sealed segments: every size, every range, every piece size; and nothing altered ever opens. */
+import assert from "node:assert/strict";
+import { randomBytes, randomInt } from "node:crypto";
+import { test } from "node:test";
+import {
+  PREFIX_BYTES,
+  SealIntegrityError,
+  newDataKey,
+  newSegmentId,
+  openSegment,
+  plainSize,
+  sealSegment,
+  sealedRange,
+  sealedSize,
+  segmentOpener,
+  segmentSealer,
+  shapeOf,
+  suiteById,
+} from "@coffer/seal";
+import type { ByteRange, Segment } from "@coffer/seal";
+import { SUITE_C2SP_16K } from "@coffer/seal/testing";
+import { collect, fixedSegment, flipped, pattern, pieces } from "./support.js";
+
+const CHUNK = 65536;
+const TAG = 16;
+const SIZES = [0, 1, 15, 16, 17, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 3 * CHUNK + 17, 20 * CHUNK - 1];
+
+const isFault = (...faults: string[]) => (error: unknown): boolean =>
+  error instanceof SealIntegrityError && faults.includes(error.fault);
+
+/** Seals as a stream and reads the given plaintext range back through exactly the bytes that `sealedRange` names. */
+async function readRange(segment: Segment, sealed: Buffer, prefixes: Buffer, range: ByteRange, sizeBytes: number): Promise<Buffer> {
+  const { start, end } = sealedRange(range, sizeBytes, shapeOf(segment));
+  const source = pieces(sealed.subarray(start, end + 1), randomInt(1, 100_000));
+  return collect(segmentOpener(segment, prefixes).open(source, { sizeBytes, range }));
+}
+
+for (const layers of [1, 2]) {
+  for (const size of SIZES) {
+    test(`${layers} layer(s), ${size} bytes: sealed whole or in pieces, opened whole or in pieces`, async () => {
+      const segment = { ...fixedSegment(layers), segmentId: newSegmentId() };
+      const plain = pattern(size);
+      for (const sizes of [[size + 1], [CHUNK], [1, 0, 70_001], [4096]]) {
+        const sealer = segmentSealer(segment);
+        const sealed = await collect(sealer.seal(pieces(plain, ...sizes)));
+        assert.equal(sealed.length, sealedSize(size, shapeOf(segment)));
+        assert.equal(plainSize(sealed.length, shapeOf(segment)), size);
+        const expected = { prefixes: sealer.prefixes, sizeBytes: size };
+        assert.deepEqual(openSegment(segment, sealed, expected), plain);
+        const opener = segmentOpener(segment, sealer.prefixes);
+        assert.deepEqual(await collect(opener.open(pieces(sealed, ...sizes), { sizeBytes: size })), plain);
+      }
+      assert.deepEqual(openSegment(segment, sealSegment(segment, plain)), plain);
+    });
+  }
+
+  test(`${layers} layer(s): any range of any size equals the slice`, async () => {
+    for (const size of SIZES.filter((each) => each > 0)) {
+      const segment = { ...fixedSegment(layers), segmentId: newSegmentId() };
+      const plain = pattern(size);
+      const sealer = segmentSealer(segment);
+      const sealed = sealer.sealAll(plain);
+      const edges = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK - 1, size - 2, size - 1].filter((at) => at >= 0 && at < size);
+      const ranges = edges.flatMap((start) => edges.filter((end) => end >= start).map((end) => ({ start, end })));
+      for (let i = 0; i < 20; i++) {
+        const start = randomInt(size);
+        ranges.push({ start, end: randomInt(start, size) });
+      }
+      for (const range of ranges) {
+        const got = await readRange(segment, sealed, sealer.prefixes, range, size);
+        assert.ok(got.equals(plain.subarray(range.start, range.end + 1)), `${range.start}-${range.end} of ${size}`);
+      }
+    }
+  });
+
+  test(`${layers} layer(s): a flip in any region is detected, whole and as a stream`, async () => {
+    const segment = fixedSegment(layers);
+    const size = 2 * CHUNK + 100;
+    const sealer = segmentSealer(segment);
+    const sealed = sealer.sealAll(pattern(size));
+    const full = CHUNK + TAG;
+    const inner = PREFIX_BYTES * 2;
+    const places = [0, 23, 24, 55, 56, inner - 1, inner, 56 + CHUNK - 1, 56 + CHUNK, 56 + full - 1, 56 + full, 56 + 2 * full];
+    for (const at of [...places, sealed.length - 17, sealed.length - 16, sealed.length - 1, randomInt(sealed.length)]) {
+      const bad = flipped(sealed, at);
+      assert.throws(() => openSegment(segment, bad), isFault("tag", "commitment"), `byte ${at}`);
+      const stream = segmentOpener(segment, sealer.prefixes).open(pieces(bad, 5000), { sizeBytes: size });
+      await assert.rejects(collect(stream), isFault("tag", "commitment"), `byte ${at}`);
+    }
+  });
+
+  test(`${layers} layer(s): a stream cut at any length class, or with anything behind it, is refused`, async () => {
+    const segment = fixedSegment(layers);
+    for (const size of [0, 1, CHUNK, 2 * CHUNK + 100]) {
+      const sealer = segmentSealer(segment);
+      const sealed = sealer.sealAll(pattern(size));
+      const full = CHUNK + TAG;
+      const cuts = [0, 1, 24, 55, 56, 57, 71, 72, 56 + full - 1, 56 + full, 56 + full + 1, 56 + full + 16, 56 + 2 * full];
+      for (const length of [...cuts, sealed.length - 17, sealed.length - 16, sealed.length - 1]) {
+        if (length < 0 || length >= sealed.length) continue;
+        const cut = sealed.subarray(0, length);
+        assert.throws(() => openSegment(segment, cut), SealIntegrityError, `${length} of ${sealed.length}`);
+        const stream = segmentOpener(segment, sealer.prefixes).open(pieces(cut, 9999), { sizeBytes: size });
+        await assert.rejects(collect(stream), isFault("truncated", "tag"), `${length} of ${sealed.length}`);
+      }
+      for (const extra of [1, 16, 72, full]) {
+        const longer = Buffer.concat([sealed, Buffer.alloc(extra)]);
+        assert.throws(() => openSegment(segment, longer), SealIntegrityError);
+        const stream = segmentOpener(segment, sealer.prefixes).open(pieces(longer, 9999), { sizeBytes: size });
+        await assert.rejects(collect(stream), isFault("trailing", "tag"));
+      }
+    }
+  });
+
+  test(`${layers} layer(s): another size than the one recorded is refused`, async () => {
+    const segment = fixedSegment(layers);
+    const sealer = segmentSealer(segment);
+    const sealed = sealer.sealAll(pattern(CHUNK + 10));
+    for (const sizeBytes of [0, CHUNK, CHUNK + 9, CHUNK + 11, 2 * CHUNK]) {
+      assert.throws(() => openSegment(segment, sealed, { sizeBytes }), isFault("size"));
+      const stream = segmentOpener(segment, sealer.prefixes).open(pieces(sealed, 1000), { sizeBytes });
+      await assert.rejects(collect(stream), SealIntegrityError);
+    }
+  });
+
+  test(`${layers} layer(s): another key, segment id, bucket or number of layers does not open it`, () => {
+    const segment = fixedSegment(layers);
+    const sealer = segmentSealer(segment);
+    const sealed = sealer.sealAll(pattern(100));
+    const others: Segment[] = [
+      { ...segment, segmentId: newSegmentId() },
+      { ...segment, bucketId: "bkt-000000000002" },
+      { ...segment, suite: SUITE_C2SP_16K },
+      ...segment.dataKeys.map((_, i) => ({ ...segment, dataKeys: segment.dataKeys.map((key, j) => (i === j ? newDataKey() : key)) })),
+    ];
+    for (const other of others) {
+      assert.throws(() => openSegment(other, sealed), isFault("commitment"));
+      assert.throws(() => segmentOpener(other, sealer.prefixes), isFault("commitment"));
+    }
+    assert.throws(() => openSegment(fixedSegment(3 - layers), sealed), SealIntegrityError);
+    assert.throws(() => segmentOpener(fixedSegment(3 - layers), sealer.prefixes), isFault("size"));
+  });
+}
+
+test("the two layers of DSSE are told apart: equal keys do not make them exchangeable", () => {
+  const key = newDataKey();
+  const segment: Segment = { ...fixedSegment(1), dataKeys: [key, key] };
+  const prefixes = segmentSealer(segment).prefixes;
+  const swapped = Buffer.concat([prefixes.subarray(PREFIX_BYTES), prefixes.subarray(0, PREFIX_BYTES)]);
+  assert.throws(() => segmentOpener(segment, swapped), isFault("commitment"));
+});
+
+test("chunks that are swapped, repeated, dropped or taken from another segment are refused with their index", async () => {
+  const segment = fixedSegment(1);
+  const size = 4 * CHUNK + 5;
+  const sealer = segmentSealer(segment);
+  const sealed = sealer.sealAll(pattern(size));
+  const other = sealSegment({ ...segment, segmentId: newSegmentId() }, pattern(size));
+  const full = CHUNK + TAG;
+  const chunk = (from: Buffer, k: number): Buffer => from.subarray(PREFIX_BYTES + k * full, PREFIX_BYTES + (k + 1) * full);
+  const build = (...chunks: Buffer[]): Buffer => Buffer.concat([sealed.subarray(0, PREFIX_BYTES), ...chunks]);
+  const [c0, c1, c2, c3, c4] = [0, 1, 2, 3, 4].map((k) => chunk(sealed, k)) as [Buffer, Buffer, Buffer, Buffer, Buffer];
+  const cases: [string, Buffer, number][] = [
+    ["swapped", build(c0, c2, c1, c3, c4), 1],
+    ["repeated", build(c0, c1, c1, c3, c4), 2],
+    ["dropped", build(c0, c1, c3, c4), 2],
+    ["foreign", build(c0, c1, c2, chunk(other, 3), c4), 3],
+    ["foreign last", build(c0, c1, c2, c3, chunk(other, 4)), 4],
+  ];
+  for (const [name, bad, index] of cases) {
+    const seen: number[] = [];
+    const expected = (error: unknown): boolean => error instanceof SealIntegrityError && error.index === index;
+    assert.throws(() => openSegment(segment, bad), expected, name);
+    const read = async (): Promise<void> => {
+      for await (const part of segmentOpener(segment, sealer.prefixes).open(pieces(bad, 50_000), { sizeBytes: size })) {
+        seen.push(part.length);
+      }
+    };
+    await assert.rejects(read(), expected, name);
+    // Only the chunks before the bad one came out, byte for byte.
+    assert.equal(seen.reduce((sum, length) => sum + length, 0), index * CHUNK, name);
+  }
+});
+
+test("a range that reaches the end proves the length by the last chunk, even an empty one", async () => {
+  const segment = fixedSegment(1);
+  const size = 2 * CHUNK;
+  const sealer = segmentSealer(segment);
+  const sealed = sealer.sealAll(pattern(size));
+  const range = { start: size - 1, end: size - 1 };
+  const fetched = sealedRange(range, size);
+  assert.equal(fetched.end, sealed.length - 1);
+  const damaged = flipped(sealed, sealed.length - 1).subarray(fetched.start, fetched.end + 1);
+  const opener = segmentOpener(segment, sealer.prefixes);
+  await assert.rejects(collect(opener.open(pieces(damaged, 100), { sizeBytes: size, range })), isFault("tag"));
+});
+
+test("sealed ranges are whole chunks; those that touch chunk 0 begin with the prefix", () => {
+  const size = 3 * CHUNK + 1;
+  const full = CHUNK + TAG;
+  assert.deepEqual(sealedRange({ start: 0, end: 0 }, size), { start: 0, end: 55 + full, firstChunk: 0 });
+  assert.deepEqual(sealedRange({ start: CHUNK, end: CHUNK }, size), { start: 56 + full, end: 55 + 2 * full, firstChunk: 1 });
+  assert.deepEqual(sealedRange({ start: CHUNK - 1, end: CHUNK }, size), { start: 0, end: 55 + 2 * full, firstChunk: 0 });
+  assert.equal(sealedRange({ start: size - 1, end: size - 1 }, size).end, sealedSize(size) - 1);
+  for (const range of [{ start: -1, end: 0 }, { start: 1, end: 0 }, { start: 0, end: size }, { start: 0.5, end: 1 }]) {
+    assert.throws(() => sealedRange(range, size), RangeError);
+  }
+});
+
+test("lengths that no sealed stream has are refused; every other length has exactly one plaintext size", () => {
+  const full = CHUNK + TAG;
+  for (const length of [0, 55, 56, 57, 71, 56 + full, 56 + full + 15, 56 + 2 * full, -1, 1.5, Number.NaN]) {
+    assert.throws(() => plainSize(length), isFault("size"), String(length));
+  }
+  for (const size of [...SIZES, 5 * 2 ** 40, randomInt(2 ** 40)]) {
+    for (const layers of [1, 2]) {
+      const shape = shapeOf(fixedSegment(layers));
+      assert.equal(plainSize(sealedSize(size, shape), shape), size);
+    }
+  }
+  for (const size of [-1, 1.5, 2 ** 54, Number.NaN]) assert.throws(() => sealedSize(size), RangeError);
+});
+
+test("one sealer seals one plaintext: key and nonces are never used twice", () => {
+  const sealer = segmentSealer(fixedSegment(1));
+  sealer.sealAll(Buffer.alloc(1));
+  assert.throws(() => sealer.sealAll(Buffer.alloc(1)), /invariant/);
+  assert.throws(() => sealer.seal(pieces(Buffer.alloc(1))), /invariant/);
+  const [a, b] = [sealSegment(fixedSegment(1), Buffer.alloc(64)), sealSegment(fixedSegment(1), Buffer.alloc(64))];
+  assert.notDeepEqual(a, b);
+});
+
+test("data keys may be wiped as soon as sealer or opener exists", async () => {
+  const key = newDataKey();
+  const segment: Segment = { ...fixedSegment(1), dataKeys: [key] };
+  const sealer = segmentSealer(segment);
+  const again = Buffer.from(key);
+  key.fill(0);
+  const sealed = await collect(sealer.seal(pieces(pattern(1000), 100)));
+  const opener = segmentOpener({ ...segment, dataKeys: [again] }, sealer.prefixes);
+  again.fill(0);
+  assert.deepEqual(await collect(opener.open(pieces(sealed, 7), { sizeBytes: 1000 })), pattern(1000));
+});
+
+test("big streams leave in pieces of about 1 MiB, and a failing source fails the stream", async () => {
+  const lengths: number[] = [];
+  for await (const piece of segmentSealer(fixedSegment(1)).seal(pieces(randomBytes(3 << 20), 30_000))) lengths.push(piece.length);
+  assert.ok(lengths.length <= 4 && lengths.slice(0, -1).every((length) => length >= 1 << 20), String(lengths));
+  async function* failing(): AsyncGenerator<Buffer> {
+    yield Buffer.alloc(10);
+    throw new Error("client went away");
+  }
+  await assert.rejects(collect(segmentSealer(fixedSegment(2)).seal(failing())), /client went away/);
+});
+
+test("wrong ids, keys and suites are refused before anything is sealed", () => {
+  const segment = fixedSegment(1);
+  assert.throws(() => segmentSealer({ ...segment, dataKeys: [] }), RangeError);
+  assert.throws(() => segmentSealer({ ...segment, dataKeys: [Buffer.alloc(31)] }), RangeError);
+  assert.throws(() => segmentSealer({ ...segment, dataKeys: [1, 2, 3].map(newDataKey) }), RangeError);
+  assert.throws(() => segmentSealer({ ...segment, segmentId: Buffer.alloc(15) }), RangeError);
+  assert.throws(() => segmentSealer({ ...segment, bucketId: "b".repeat(256) }), RangeError);
+  assert.equal(suiteById(1).chunkBytes, CHUNK);
+  for (const id of [0, 2, 255]) assert.throws(() => suiteById(id), isFault("format"));
+});
