@@ -1,0 +1,42 @@
+/**
+ * What the Host header names: the service itself, or a bucket as its sub-domain (reference s3-api.md §5.1). Unknown
+ * names and IP addresses are the service: path style always works.
+ */
+import type { RequestHead } from "./types.js";
+
+export interface HostName {
+  /** Bucket label(s) before the service's domain, as sent in lower case. */
+  readonly bucket?: string;
+}
+
+const IPV4 = /^\d{1,3}(\.\d{1,3}){3}$/;
+/** `s3.amazonaws.com`, `s3.eu-central-1.amazonaws.com`, `s3-fips.dualstack.us-east-1.amazonaws.com`, `s3-us-west-2.…`. */
+const AWS_S3 = /(?:^|^(.+)\.)s3(?:-fips|-accelerate|-external-1|-website)?(?:[.-](?:dualstack|[a-z]{2,4}(?:-[a-z]+)+-\d))*\.amazonaws\.com(?:\.cn)?$/;
+const AWS_CONTROL = /^(?:(\d{12})\.)?s3-control(?:-fips)?(?:\.[a-z0-9-]+)*\.amazonaws\.com(?:\.cn)?$/;
+
+/** Lower-case host without port and final dot; "" where there is none. */
+export function hostOf(head: RequestHead): string {
+  const absolute = /^https?:\/\/([^/?]*)/i.exec(head.target);
+  const host = (absolute?.[1] ?? head.headers.host ?? "").toLowerCase();
+  if (host.startsWith("[")) return host.slice(0, host.indexOf("]") + 1);
+  const colon = host.indexOf(":");
+  return (colon < 0 ? host : host.slice(0, colon)).replace(/\.$/, "");
+}
+
+/** @param domains service domains, lower case */
+export function parseHost(host: string, domains: readonly string[]): HostName {
+  if (host === "" || host.startsWith("[") || IPV4.test(host)) return {};
+  if (domains.includes(host)) return {};
+  const control = AWS_CONTROL.exec(host);
+  if (control !== null) return control[1] === undefined ? {} : { bucket: control[1] };
+  const aws = AWS_S3.exec(host);
+  if (aws !== null) return aws[1] === undefined ? {} : { bucket: aws[1] };
+  let longest = "";
+  for (const domain of domains) {
+    if (domain.length > longest.length && host.endsWith(`.${domain}`)) longest = domain;
+  }
+  if (longest === "") return {};
+  const bucket = host.slice(0, -longest.length - 1);
+  // `s3` is too short for a bucket's name: people write `s3.localhost` and mean the service.
+  return bucket === "s3" ? {} : { bucket };
+}
