@@ -134,7 +134,8 @@ export class LiveCall implements Call {
   async authorize(permission: Permission): Promise<void> {
     const decision = await this.decide(permission);
     if (decision.effect === "Allow") return;
-    this.log.debug({ action: permission.action, because: decision.because, layer: decision.layer }, "denied");
+    const { explicit, layer, because } = decision;
+    this.#audit.annotate({ additionalEventData: { denial: { action: permission.action, resource: permission.resource, explicit, layer, because } } });
     const denial = { permission, decision };
     throw this.#denied?.(denial) ?? accessDenied(this.service, this.principal, denial);
   }
