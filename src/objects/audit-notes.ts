@@ -1,0 +1,33 @@
+/** What S3's data events carry besides the request: resources, and how the object is encrypted. Source: CloudTrail, S3 data events. */
+import { bucketArn, objectArn } from "../lib/arn.js";
+import type { Call } from "../gate/contract.js";
+import type { BucketFacts } from "./buckets.js";
+import type { ObjectEncryption } from "./records.js";
+
+const APPLIED: Readonly<Record<ObjectEncryption["mode"], string>> = {
+  AES256: "SSE_S3",
+  "aws:kms": "SSE_KMS",
+  "aws:kms:dsse": "DSSE_KMS",
+  "SSE-C": "SSE_C",
+};
+
+/** @param sizeBytes plaintext bytes taken in or given out */
+export function annotateObject(
+  call: Call,
+  { bucket, key }: { readonly bucket: BucketFacts; readonly key: string },
+  encryption?: ObjectEncryption,
+  sizeBytes?: number,
+): void {
+  const { name, ownerAccount } = bucket.record;
+  call.annotate({
+    resources: [
+      { type: "AWS::S3::Object", ARN: objectArn(name, key) },
+      { type: "AWS::S3::Bucket", ARN: bucketArn(name), accountId: ownerAccount },
+    ],
+    additionalEventData: {
+      ...(encryption === undefined ? {} : { SSEApplied: APPLIED[encryption.mode] }),
+      ...(encryption?.bucketKey === true ? { bucketKeyEnabled: true } : {}),
+      ...(sizeBytes === undefined ? {} : { bytesTransferred: sizeBytes }),
+    },
+  });
+}

@@ -1,0 +1,158 @@
+/**
+ * PutObject, and PostObject (the browser form), whose fields arrive as the same typed input.
+ * Source: DESIGN §4; S3 encryption reference §2, §4; authorization reference §3.1.
+ */
+import { objectArn } from "../lib/arn.js";
+import { ServiceError } from "../lib/errors.js";
+import { defineOperation, type AnyOperation, type Call } from "../gate/contract.js";
+import type { Permission } from "../policy/types.js";
+import type { PutObjectOutput, PutObjectRequest } from "../wire/tables/s3-types.js";
+import { annotateObject } from "./audit-notes.js";
+import { checkKey, findBucket, type BucketFacts } from "./buckets.js";
+import { DEFAULT_ALGORITHM, shownChecksum } from "./checksum-fields.js";
+import { makeDataKeys } from "./data-keys.js";
+import type { Room } from "./deps.js";
+import { resolveEncryption, type EncryptionPlan } from "./encryption.js";
+import { entityTooLarge, notImplemented, slowDown } from "./errors.js";
+import { needsMd5, quoted, singleEtag } from "./etags.js";
+import { CommitProgress } from "./key-commit.js";
+import { checkWrite, checkWriteForm } from "./preconditions.js";
+import type { HeadSecrets } from "./records.js";
+import { storeBody, type StoredBody } from "./sealing.js";
+import { emptyBytes, fromBytes, fromRequest, type BodySource } from "./sources.js";
+import { shownContext, shownEncryption } from "./sse-fields.js";
+import { storageClassToStore } from "./stored-headers.js";
+import { checkTransport } from "./transport.js";
+import { effectiveKeyArn, objectOwner, refuseObjectLock, secretsToStore, writePermissions } from "./write-facts.js";
+import { currentValidators, macWith, writeVersion } from "./write-version.js";
+
+interface Facts {
+  readonly bucket: BucketFacts;
+  readonly keyArn: string | undefined;
+}
+
+export function putObject(room: Room): AnyOperation[] {
+  return ["PutObject", "PostObject"].map((name) =>
+    defineOperation<PutObjectRequest, Facts, PutObjectOutput>({
+      service: "s3",
+      name,
+      async resolve(input, call) {
+        checkKey(input.Key);
+        const bucket = await findBucket(room, call, input);
+        return { bucket, keyArn: await effectiveKeyArn(room, call, bucket, input) };
+      },
+      permissions: (input, facts, call) => permissionsOf(room, call, input, facts),
+      run: (input, facts, call) => run(room, call, input, facts),
+    }),
+  );
+}
+
+function permissionsOf(room: Room, call: Call, input: PutObjectRequest, { bucket, keyArn }: Facts): Permission[] {
+  return writePermissions(room, call, input, { bucket, key: input.Key, keyArn }, { creation: true });
+}
+
+async function run(room: Room, call: Call, input: PutObjectRequest, facts: Facts): Promise<PutObjectOutput> {
+  const { bucket } = facts;
+  const { record } = bucket;
+  const plan = resolveEncryption(input, record.config.encryption, objectArn(record.name, input.Key));
+  try {
+    checkTransport(call, plan.mode);
+    checkRequest(room, call, input);
+    const secrets = secretsToStore(room, call, record, input);
+    await checkEarly(room, bucket, input);
+    return await store(room, call, { input, facts, plan, secrets });
+  } finally {
+    if (plan.mode === "SSE-C") plan.key.wipe();
+  }
+}
+
+/** @throws ServiceError for what is wrong whatever the bucket holds */
+function checkRequest(room: Room, call: Call, input: PutObjectRequest): void {
+  checkWriteForm(input);
+  refuseObjectLock(input);
+  storageClassToStore(input.StorageClass);
+  if (input.WriteOffsetBytes !== undefined) throw notImplemented("x-amz-write-offset-bytes");
+  const declared = call.body?.declaredSizeBytes;
+  const limit = room.settings.limits.maxPutBytes;
+  if (declared !== undefined && declared > limit) throw entityTooLarge(declared, limit);
+  if (call.body !== undefined && declared === undefined) {
+    throw new ServiceError("MissingContentLength", "You must provide the Content-Length HTTP header.", { status: 411 });
+  }
+}
+
+/** Conditions are judged before the body is asked for, and again in the commit. */
+async function checkEarly(room: Room, bucket: BucketFacts, input: PutObjectRequest): Promise<void> {
+  if (input.IfMatch === undefined && input.IfNoneMatch === undefined) return;
+  const head = await room.tables.heads.get(bucket.record.incarnation, input.Key);
+  checkWrite(input, input.Key, currentValidators(head), false);
+}
+
+interface Work {
+  readonly input: PutObjectRequest;
+  readonly facts: Facts;
+  readonly plan: EncryptionPlan;
+  readonly secrets: HeadSecrets;
+}
+
+async function store(room: Room, call: Call, { input, facts, plan, secrets }: Work): Promise<PutObjectOutput> {
+  const { bucket } = facts;
+  const place = { bucket, key: input.Key };
+  const { dataKeys, encryption } = await makeDataKeys(room, call, place, plan);
+  const progress = new CommitProgress();
+  let body: StoredBody | undefined;
+  try {
+    const algorithm = call.body?.claimedAlgorithm ?? DEFAULT_ALGORITHM;
+    const source = await sourceOf(call, needsMd5(plan.mode) ? [algorithm, "MD5"] : [algorithm]);
+    const { incarnation: inc } = bucket.record;
+    const maxBytes = room.settings.limits.maxPutBytes;
+    const stored = (body = await storeBody(room, source, { inc, dataKeys, signal: call.signal, maxBytes }));
+    const { sizeBytes, digests } = stored.result;
+    const checksum = digests.get(algorithm)?.toString("base64");
+    const etag = singleEtag(plan.mode, digests.get("MD5"));
+    const storageClass = storageClassToStore(input.StorageClass);
+    const objectFacts = {
+      sizeBytes,
+      checksum: { algorithm, type: "FULL_OBJECT" as const },
+      encryption,
+      body: { kind: "segment" as const, segment: stored.segment },
+      ...(storageClass === undefined ? {} : { storageClass }),
+    };
+    annotateObject(call, place, encryption, sizeBytes);
+    const written = await writeVersion(
+      room,
+      call,
+      {
+        ...place,
+        owner: objectOwner(call, bucket.record, input),
+        facts: objectFacts,
+        secrets,
+        prints: { etag, ...(checksum === undefined ? {} : { checksum }) },
+        conditions: input,
+        permissions: (now) => permissionsOf(room, call, input, { ...facts, bucket: now }),
+        mac: macWith(dataKeys),
+        own: (changes) => stored.goLive(changes),
+        lost: async () => {
+          throw slowDown();
+        },
+      },
+      progress,
+    );
+    return {
+      ETag: quoted(etag),
+      ...shownChecksum(objectFacts.checksum, checksum),
+      ...shownEncryption(encryption, input),
+      ...shownContext(input.SSEKMSEncryptionContext),
+      VersionId: written.shownVersionId,
+    };
+  } catch (error) {
+    if (!progress.uncertain) await body?.discard();
+    throw error;
+  } finally {
+    dataKeys.wipe();
+  }
+}
+
+async function sourceOf(call: Call, algorithms: readonly ("MD5" | typeof DEFAULT_ALGORITHM | NonNullable<Call["body"]>["claimedAlgorithm"])[]): Promise<BodySource> {
+  const wanted = algorithms.filter((name) => name !== undefined);
+  return call.body === undefined ? fromBytes(emptyBytes(), wanted) : fromRequest(call.body, wanted);
+}

@@ -1,0 +1,144 @@
+/**
+ * Bodies in and out: plaintext → sealed stream → inline row (≤ 64 KiB) or blob, and back, chunk by verified chunk.
+ * No unauthenticated byte leaves. Source: docs/spec/sealed-stream.md, docs/spec/objects.md §1.
+ */
+import { newSegmentId, openSegment, sealedRange, segmentOpener, segmentSealer, shapeOf, suiteById, DEFAULT_SUITE } from "@coffer/seal";
+import { entityTooLarge } from "./errors.js";
+import type { DataKeys } from "./data-keys.js";
+import type { Room } from "./deps.js";
+import { PendingBlob, type Changes } from "./ledger.js";
+import type { ByteRange } from "./ranges.js";
+import type { Segment } from "./records.js";
+import type { BodySource, SourceResult } from "./sources.js";
+
+export interface SealTarget {
+  readonly inc: string;
+  readonly dataKeys: DataKeys;
+  readonly signal: AbortSignal;
+  readonly maxBytes: number;
+}
+
+/** A sealed body that no record owns yet. */
+export interface StoredBody {
+  readonly segment: Segment;
+  readonly result: SourceResult;
+  /** Adds what makes the body live to the owner's commit. */
+  goLive(changes: Changes, upload?: string): void;
+  /** For failures before a commit could have owned it. */
+  discard(): Promise<void>;
+}
+
+/**
+ * Seals and stores a body. If the source throws (a digest or signature does not match), nothing stays.
+ * @throws ServiceError EntityTooLarge; whatever the source throws
+ */
+export async function storeBody(room: Room, source: BodySource, target: SealTarget): Promise<StoredBody> {
+  const segmentId = newSegmentId();
+  const id = segmentId.toString("hex");
+  const sealer = segmentSealer({ segmentId, bucketId: target.inc, dataKeys: target.dataKeys.bytes });
+  const base = { id, prefixes: sealer.prefixes.toString("base64"), suite: DEFAULT_SUITE.id };
+  const pieces = limited(source.bytes, target.maxBytes)[Symbol.asyncIterator]();
+  const small = await readSmall(pieces, room.settings.limits.inlineBytes);
+  if (small.ended) {
+    const sealed = sealer.sealAll(small.bytes);
+    small.bytes.fill(0);
+    const result = source.result();
+    return {
+      segment: { ...base, sizeBytes: result.sizeBytes, at: "inline" },
+      result,
+      goLive: (changes) => void changes.puts.push({ key: room.tables.bodies.key(target.inc, id), bytes: sealed }),
+      discard: async () => {},
+    };
+  }
+  const pending = await PendingBlob.announce(room, id);
+  try {
+    await room.blobs.put(id, sealer.seal(renewing(pending, small.bytes, pieces)), target.signal);
+    const result = source.result();
+    return {
+      segment: { ...base, sizeBytes: result.sizeBytes, at: "blob" },
+      result,
+      goLive: (changes, upload) => pending.goLive(changes, target.inc, upload),
+      discard: () => pending.discard(),
+    };
+  } catch (error) {
+    await pending.discard();
+    throw error;
+  }
+}
+
+async function* limited(bytes: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<Uint8Array> {
+  let size = 0;
+  for await (const piece of bytes) {
+    size += piece.length;
+    if (size > maxBytes) throw entityTooLarge(size, maxBytes);
+    yield piece;
+  }
+}
+
+/** Reads until the end, or until more than `limit` bytes are there. */
+async function readSmall(pieces: AsyncIterator<Uint8Array>, limit: number): Promise<{ bytes: Buffer; ended: boolean }> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for (;;) {
+    const next = await pieces.next();
+    if (next.done === true) return { bytes: Buffer.concat(parts, size), ended: true };
+    // Copied: the source may use its buffer again for the next piece.
+    parts.push(Buffer.from(next.value));
+    size += next.value.length;
+    if (size > limit) return { bytes: Buffer.concat(parts, size), ended: false };
+  }
+}
+
+/** The first bytes, then the rest; the lease is renewed on the way, and the source closed whatever happens. */
+async function* renewing(pending: PendingBlob, first: Buffer, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let ended = false;
+  try {
+    yield first;
+    for (;;) {
+      const next = await rest.next();
+      if (next.done === true) break;
+      await pending.renew();
+      yield next.value;
+    }
+    ended = true;
+  } finally {
+    if (!ended) await rest.return?.();
+  }
+}
+
+/** Body row or blob is not there: the object was replaced while we read its head. */
+export class BodyGone extends Error {
+  override readonly name = "BodyGone";
+}
+
+/**
+ * Plaintext of one segment.
+ * @param range inclusive, within the segment; absent: all of it
+ * @throws BodyGone, SealIntegrityError, StoreError from the iteration
+ */
+export async function* openSegmentBytes(
+  room: Room,
+  at: { readonly inc: string; readonly dataKeys: DataKeys },
+  segment: Segment,
+  range?: ByteRange,
+): AsyncGenerator<Buffer> {
+  const described = {
+    segmentId: Buffer.from(segment.id, "hex"),
+    bucketId: at.inc,
+    dataKeys: at.dataKeys.bytes,
+    suite: suiteById(segment.suite),
+  };
+  const prefixes = Buffer.from(segment.prefixes, "base64");
+  if (segment.at === "inline") {
+    const [row] = await room.store.get([room.tables.bodies.key(at.inc, segment.id)]);
+    if (row === undefined) throw new BodyGone("body row");
+    const plain = openSegment(described, row.bytes, { prefixes, sizeBytes: segment.sizeBytes });
+    if (plain.length > 0) yield range === undefined ? plain : plain.subarray(range.start, range.end + 1);
+    return;
+  }
+  const opener = segmentOpener(described, prefixes);
+  const { sizeBytes } = segment;
+  const sealed = range === undefined ? undefined : sealedRange(range, sizeBytes, shapeOf(described));
+  const source = room.blobs.get(segment.id, sealed === undefined ? undefined : { start: sealed.start, end: sealed.end });
+  yield* opener.open(source, range === undefined ? { sizeBytes } : { sizeBytes, range });
+}
