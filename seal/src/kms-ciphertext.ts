@@ -136,7 +136,7 @@ function headerBytes(header: KmsHeader): Buffer {
   bytes[2] = VERSION;
   bytes[3] = SUITE;
   const keyId = Buffer.from(multiRegion ? header.keyId.slice(4) : header.keyId.replaceAll("-", ""), "hex");
-  if (keyIdText(keyId, multiRegion) !== header.keyId) throw new RangeError("KMS key id");
+  if (keyId.length !== 16 || keyIdText(keyId, multiRegion) !== header.keyId) throw new RangeError("KMS key id");
   keyId.copy(bytes, 4);
   bytes[20] = (multiRegion ? FLAG_MULTI_REGION : 0) | (header.imported ? FLAG_IMPORTED : 0);
   if (!/^[0-9a-f]{64}$/.test(header.materialId)) throw new RangeError("KMS key material id");

@@ -29,10 +29,10 @@ const isFault = (...faults: string[]) => (error: unknown): boolean =>
   error instanceof SealIntegrityError && faults.includes(error.fault);
 
 /** Seals as a stream and reads the given plaintext range back through exactly the bytes that `sealedRange` names. */
-async function readRange(segment: Segment, sealed: Buffer, prefixes: Buffer, range: ByteRange, sizeBytes: number): Promise<Buffer> {
+async function readRange(segment: Segment, stored: { sealed: Buffer; prefixes: Buffer }, sizeBytes: number, range: ByteRange) {
   const { start, end } = sealedRange(range, sizeBytes, shapeOf(segment));
-  const source = pieces(sealed.subarray(start, end + 1), randomInt(1, 100_000));
-  return collect(segmentOpener(segment, prefixes).open(source, { sizeBytes, range }));
+  const source = pieces(stored.sealed.subarray(start, end + 1), randomInt(1, 100_000));
+  return collect(segmentOpener(segment, stored.prefixes).open(source, { sizeBytes, range }));
 }
 
 for (const layers of [1, 2]) {
@@ -67,7 +67,7 @@ for (const layers of [1, 2]) {
         ranges.push({ start, end: randomInt(start, size) });
       }
       for (const range of ranges) {
-        const got = await readRange(segment, sealed, sealer.prefixes, range, size);
+        const got = await readRange(segment, { sealed, prefixes: sealer.prefixes }, size, range);
         assert.ok(got.equals(plain.subarray(range.start, range.end + 1)), `${range.start}-${range.end} of ${size}`);
       }
     }
@@ -131,7 +131,7 @@ for (const layers of [1, 2]) {
       { ...segment, segmentId: newSegmentId() },
       { ...segment, bucketId: "bkt-000000000002" },
       { ...segment, suite: SUITE_C2SP_16K },
-      ...segment.dataKeys.map((_, i) => ({ ...segment, dataKeys: segment.dataKeys.map((key, j) => (i === j ? newDataKey() : key)) })),
+      ...segment.dataKeys.map((_, i) => ({ ...segment, dataKeys: segment.dataKeys.with(i, newDataKey()) })),
     ];
     for (const other of others) {
       assert.throws(() => openSegment(other, sealed), isFault("commitment"));
