@@ -9,6 +9,7 @@ import { checkBlobId } from "./blob-id.js";
 import { readBlobFile } from "./blob-file-read.js";
 import { writeBlobFile } from "./blob-file-write.js";
 import { StoreError, type BlobId, type BlobRange, type BlobReadOptions, type BlobStore } from "./contract.js";
+import { syncDirectory } from "./data-directory.js";
 import { errorCode } from "./system-error.js";
 
 const DIGITS = [..."0123456789abcdef"];
@@ -26,9 +27,9 @@ export async function filesBlobStore(directory: string): Promise<BlobStore> {
     for (const a of DIGITS) {
       await mkdir(join(directory, a), { recursive: true, mode: 0o700 });
       await Promise.all(DIGITS.map((b) => mkdir(join(directory, a, b), { recursive: true, mode: 0o700 })));
-      await sync(join(directory, a));
+      await syncDirectory(join(directory, a));
     }
-    await sync(directory);
+    await syncDirectory(directory);
     for (const fan of FANS) fans.set(fan, await open(pathOfFan(directory, fan), "r"));
     return new FilesBlobStore(directory, fans);
   } catch (cause) {
@@ -118,13 +119,4 @@ class FilesBlobStore implements BlobStore {
 /** @param fan an id, or its first two digits */
 function pathOfFan(directory: string, fan: string): string {
   return join(directory, fan.charAt(0), fan.charAt(1));
-}
-
-async function sync(path: string): Promise<void> {
-  const handle = await open(path, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -8,7 +8,7 @@
  * FORMAT: database `rows`: key → stamp as little-endian float64 (lmdb-js's "version") ‖ bytes; database `meta`: `stamp`
  * → last stamp given out, u64 big-endian. docs/spec/data-directory.md §2.
  */
-import { mkdir, open as openFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { getLastVersion, open, type Database, type RootDatabase } from "lmdb";
 import { checkBatch, checkKey, checkQuery } from "./batch.js";
 import { collectGroups } from "./groups.js";
@@ -27,6 +27,7 @@ import {
   type Stamp,
   type Value,
 } from "./contract.js";
+import { syncDirectory } from "./data-directory.js";
 
 /** Address space reserved at once, so that growing hardly ever moves the map; beyond it the engine grows by itself. */
 const MAP_BYTES = 64 * 1024 ** 3;
@@ -190,15 +191,5 @@ async function causeOf(error: unknown): Promise<unknown> {
     return error;
   } catch (cause) {
     return cause;
-  }
-}
-
-/** Makes the directory's entries durable. */
-async function syncDirectory(path: string): Promise<void> {
-  const handle = await openFile(path, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
