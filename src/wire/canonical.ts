@@ -9,6 +9,7 @@
  */
 import { ServiceError } from "../lib/errors.js";
 import type { RequestHead } from "./types.js";
+import { percentEncode, splitTarget } from "./uri.js";
 
 const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`);
 const SAFE = /^[A-Za-z0-9\-._~]*$/;
@@ -17,14 +18,9 @@ const SAFE_PATH = /^[A-Za-z0-9\-._~/]*$/;
 /** What becomes of `/` (as sent) and `%2F` in a canonical path or query. */
 type SlashRule = "query" | "path" | "path-joined";
 
-/** Percent-encodes the UTF-8 of `text` by AWS's rule: everything but `A-Z a-z 0-9 - . _ ~`. */
-export function uriEncode(text: string): string {
-  return encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
-}
-
-/** As `uriEncode`, but leaves `/`: an S3 key as a path. */
-export function uriEncodePath(path: string): string {
-  return uriEncode(path).replaceAll("%2F", "/");
+/** As `percentEncode`, but leaves `/`: an S3 key as a path. */
+export function percentEncodePath(path: string): string {
+  return percentEncode(path).replaceAll("%2F", "/");
 }
 
 function invalidUri(): ServiceError {
@@ -56,15 +52,6 @@ function recode(raw: string, rule: SlashRule): string {
   return out;
 }
 
-/** Path and query of a request target, as sent. An absolute-form target loses scheme and authority. */
-export function splitTarget(target: string): { readonly path: string; readonly query: string } {
-  const origin = /^https?:\/\/[^/?]*/i.exec(target)?.[0] ?? "";
-  const rest = target.slice(origin.length);
-  const mark = rest.indexOf("?");
-  const path = mark < 0 ? rest : rest.slice(0, mark);
-  return { path: path === "" ? "/" : path, query: mark < 0 ? "" : rest.slice(mark + 1) };
-}
-
 /**
  * Canonical forms of a path that S3 clients may have signed. Usually one: `%2F` in the request is signed by some as
  * `%2F`, by others as `/`. Both name the same key, so either may be signed.
@@ -82,7 +69,7 @@ export function plainCanonicalPath(path: string): string {
     if (segment === "..") segments.pop();
     else if (segment !== "" && segment !== ".") segments.push(segment);
   }
-  const joined = segments.map((segment) => uriEncode(recode(segment, "path"))).join("/");
+  const joined = segments.map((segment) => percentEncode(recode(segment, "path"))).join("/");
   return joined === "" ? "/" : `/${joined}${path.endsWith("/") ? "/" : ""}`;
 }
 
@@ -110,7 +97,7 @@ export function decodeValue(encoded: string): string {
 
 /** Query string sorted by name, then value; without the signature of a presigned URL. */
 export function canonicalQuery(query: string): string {
-  const pairs = queryParameters(query).filter(([name]) => name.toLowerCase() !== "x-amz-signature");
+  const pairs = queryParameters(query).filter(([name]) => name !== "X-Amz-Signature");
   if (pairs.length > 1) pairs.sort(([a, x], [b, y]) => (a < b ? -1 : a > b ? 1 : x < y ? -1 : x > y ? 1 : 0));
   return pairs.map(([name, value]) => `${name}=${value}`).join("&");
 }
@@ -153,9 +140,9 @@ export interface CanonicalParts {
  * A string of latin1 characters: hash it as latin1.
  */
 export function canonicalRequests(head: RequestHead, isS3: boolean, parts: CanonicalParts): readonly string[] {
-  const { path, query } = splitTarget(head.target);
+  const { rawPath, rawQuery } = splitTarget(head.target);
   const { lines, list } = canonicalHeaders(head.rawHeaders, parts.signedHeaders);
-  const tail = `\n${canonicalQuery(query)}\n${lines}\n${list}\n${parts.payloadHash}`;
-  const paths = isS3 ? s3CanonicalPaths(path) : [plainCanonicalPath(path)];
+  const tail = `\n${canonicalQuery(rawQuery)}\n${lines}\n${list}\n${parts.payloadHash}`;
+  const paths = isS3 ? s3CanonicalPaths(rawPath) : [plainCanonicalPath(rawPath)];
   return paths.map((canonicalPath) => `${head.method}\n${canonicalPath}${tail}`);
 }

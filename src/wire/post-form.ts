@@ -8,7 +8,7 @@
  */
 import { ServiceError } from "../lib/errors.js";
 import { invalidArgument } from "./auth-errors.js";
-import { uriEncode, uriEncodePath } from "./canonical.js";
+import { percentEncodePath } from "./canonical.js";
 import { readBodyClaims } from "./body-claims.js";
 import { MultipartReader, formBoundary, formText, malformedPost } from "./multipart.js";
 import { MAX_PUT_BYTES, VerifiedBody, entityTooLarge, pieces, type BodySource } from "./payload.js";
@@ -16,6 +16,7 @@ import { fieldMissing, type FormFields, type PostSizeRange } from "./post-policy
 import { taggingHeader } from "./post-tagging.js";
 import type { RequestBody } from "./body.js";
 import type { RequestHead } from "./types.js";
+import { percentEncode } from "./uri.js";
 
 /** Everything before the file: field names and values, part headers, boundaries. */
 export const MAX_FORM_BYTES = 20 * 1024;
@@ -138,7 +139,7 @@ export function postObjectHead(head: RequestHead, form: PostForm, bucket: string
     headers[header] = Buffer.from(value.trim(), "utf8").toString("latin1");
   }
   return {
-    method: "PUT", target: `/${uriEncode(bucket)}/${uriEncodePath(form.key)}`, headers,
+    method: "PUT", target: `/${percentEncode(bucket)}/${percentEncodePath(form.key)}`, headers,
     rawHeaders: Object.entries(headers).flat(), secure: head.secure,
   };
 }
@@ -166,7 +167,7 @@ export function postAnswer(fields: FormFields, posted: PostedObject): PostAnswer
   const redirect = redirectUrl(fields.get("success_action_redirect") ?? fields.get("redirect"));
   if (redirect !== undefined) {
     const mark = redirect.search === "" ? "?" : "&";
-    const query = `bucket=${uriEncode(posted.bucket)}&key=${uriEncode(posted.key)}&etag=${uriEncode(posted.etag)}`;
+    const query = `bucket=${percentEncode(posted.bucket)}&key=${percentEncode(posted.key)}&etag=${percentEncode(posted.etag)}`;
     const hash = redirect.hash;
     redirect.hash = "";
     return { status: 303, headers: { ...headers, Location: `${redirect.href}${mark}${query}${hash}` }, body: undefined };

@@ -5,7 +5,7 @@
  */
 import { SaxesParser } from "saxes";
 import { ServiceError } from "../lib/errors.js";
-import { uriEncode } from "./canonical.js";
+import { percentEncode } from "./uri.js";
 
 const malformed = (): ServiceError => new ServiceError("MalformedXML",
   "The XML you provided was not well-formed or did not validate against our published schema", { status: 400 });
@@ -38,7 +38,7 @@ export function taggingHeader(xml: string): string {
     else if (name === "Value") value = text;
     else if (name === "Tag") {
       if (key === undefined || value === undefined) throw malformed();
-      tags.push(`${uriEncode(key)}=${uriEncode(value)}`);
+      tags.push(`${percentEncode(key)}=${percentEncode(value)}`);
       key = value = undefined;
     }
   });
