@@ -1,0 +1,44 @@
+/**
+ * Ids and ARNs of accounts and of the entities that lib/arn does not name.
+ * Source: docs/reference/authorization.md §6.2, §6.3.
+ */
+import { createHash } from "node:crypto";
+
+export const groupArn = (account: string, path: string, name: string): string => `arn:aws:iam::${account}:group${path}${name}`;
+export const assumedRoleArn = (account: string, role: string, session: string): string =>
+  `arn:aws:sts::${account}:assumed-role/${role}/${session}`;
+export const federatedUserArn = (account: string, name: string): string => `arn:aws:sts::${account}:federated-user/${name}`;
+
+const ACCOUNT_ID = /^[0-9]{12}$/;
+export const isAccountId = (text: string): boolean => ACCOUNT_ID.test(text);
+
+/** The 64 hex characters by which S3 names an account in ACLs and owners: the same for an account id everywhere. */
+export function canonicalUserId(accountId: string): string {
+  return createHash("sha256").update(`coffer canonical user id\0${accountId}`).digest("hex");
+}
+
+/** A policy ARN's account (`aws` for built-in ones), path with both slashes, and name. */
+export interface PolicyName {
+  readonly account: string;
+  readonly path: string;
+  readonly name: string;
+}
+
+const POLICY_ARN = /^arn:aws:iam::([0-9]{12}|aws):policy(\/(?:[A-Za-z0-9.,+@=_-]+\/)*)([\w+=,.@-]+)$/;
+
+export function parsePolicyArn(arn: string): PolicyName | undefined {
+  const [, account, path, name] = POLICY_ARN.exec(arn) ?? [];
+  if (account === undefined || path === undefined || name === undefined) return undefined;
+  return { account, path, name };
+}
+
+const ENTITY_ARN = /^arn:aws:iam::([0-9]{12}):(user|role)(\/(?:[\u0021-\u007E]+\/)?)([\w+=,.@-]+)$/;
+
+/** A user's or role's ARN taken apart. */
+export function parseEntityArn(
+  arn: string,
+): { readonly account: string; readonly kind: "user" | "role"; readonly path: string; readonly name: string } | undefined {
+  const [, account, kind, path, name] = ENTITY_ARN.exec(arn) ?? [];
+  if (account === undefined || path === undefined || name === undefined) return undefined;
+  return { account, kind: kind === "role" ? "role" : "user", path, name };
+}
