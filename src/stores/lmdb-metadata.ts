@@ -30,7 +30,7 @@ import {
 import { syncDirectory } from "./data-directory.js";
 
 /** Address space reserved at once, so that growing hardly ever moves the map; beyond it the engine grows by itself. */
-const MAP_BYTES = 64 * 1024 ** 3;
+const MAP_BYTES = 256 * 1024 ** 3;
 const STAMP_KEY = Buffer.from("stamp");
 
 /**
@@ -48,6 +48,8 @@ export async function lmdbMetadataStore(directory: string): Promise<MetadataStor
       // INVARIANT: a commit that resolved is on disk (no overlapping sync), and freed pages are zeroed before reuse.
       overlappingSync: false,
       noMemInit: false,
+      // lmdb-js's own batching leaves a promise of its own unhandled when a commit fails: ENOSPC would end the process.
+      eventTurnBatching: false,
       keyEncoding: "binary",
       encoding: "binary",
     });

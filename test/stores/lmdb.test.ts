@@ -187,6 +187,23 @@ describe("engines when the file system refuses", () => {
       await store.close();
     }));
 
+  it("a failure within a transaction undoes every commit of its group, and the store goes on", () =>
+    inTemporary(async (directory) => {
+      const store = await lmdbMetadataStore(directory);
+      const broken = { key: text("broken"), bytes: { length: 1 } as unknown as Uint8Array };
+      const group = [
+        store.commit({ puts: [{ key: text("a"), bytes: text("1") }] }),
+        store.commit({ puts: [{ key: text("b"), bytes: text("1") }, broken] }),
+      ];
+      for (const result of await Promise.allSettled(group)) assert.ok(result.status === "rejected" && result.reason instanceof StoreError);
+      assert.deepEqual(await store.get([text("a"), text("b"), text("broken")]), [undefined, undefined, undefined]);
+      assert.ok((await store.commit({ puts: [{ key: text("a"), bytes: text("2") }] })).ok);
+      await store.close();
+      const again = await lmdbMetadataStore(directory);
+      assert.equal((await again.get([text("a")]))[0]?.bytes.toString(), "2");
+      await again.close();
+    }));
+
   it("a blob that cannot be written rejects with StoreError and leaves no file", () =>
     inTemporary(async (directory) => {
       const { child, ask } = await startChild(join(directory, "metadata"), "16384");
