@@ -2,7 +2,7 @@
  * Segments: one sealed stream (a single-part object or one part), bound to a random immutable id and to its bucket, under
  * one data key; or under two (DSSE), where the outer layer seals the inner layer's bytes. Names of objects are not bound
  * here but in the manifest, so re-wrapping a key never touches data.
- * FORMAT: docs/spec/sealed-stream.md §1, §4. Source: docs/spec/sealed-stream.md.
+ * FORMAT: docs/spec/sealed-stream.md §1, §4.
  */
 import { randomBytes } from "node:crypto";
 import { asBuffer, requireLength, sameBytes, wipe } from "./bytes.js";
