@@ -53,8 +53,9 @@ export function allowReach(principals: CompiledPrincipals, principal: Principal)
   if (principals.not) return undefined;
   if (principals.anyone) return "direct";
   const { type, uniqueId, arn, issuerUniqueId } = principal;
-  if (uniqueId !== undefined && principals.uniqueIds.has(uniqueId)) return type === "User" ? "direct" : "principal";
+  // Strongest first: one Allow may name both the role and the session.
   if (arn !== undefined && SESSION.test(arn) && principals.arns.has(arn)) return "direct";
+  if (uniqueId !== undefined && principals.uniqueIds.has(uniqueId)) return type === "User" ? "direct" : "principal";
   if (issuerUniqueId !== undefined && principals.uniqueIds.has(issuerUniqueId)) return "principal";
   if (namesAccount(principals, principal)) return "account";
   return namesService(principals, principal) ? "direct" : undefined;

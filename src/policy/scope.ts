@@ -6,8 +6,22 @@ import type { Context, ContextValue } from "./types.js";
 
 const CASE_SENSITIVE_TAIL = ["s3:existingobjecttag/", "s3:requestobjecttag/"];
 
+/** Names come back at every request; the few hundred that there are need folding once. Bounded: tags are caller's text. */
+const normalized = new Map<string, string>();
+const MAX_NORMALIZED = 1024;
+const MAX_REMEMBERED_LENGTH = 64;
+
 /** The form under which a key is stored and looked up. */
 export function normalizeKey(key: string): string {
+  let form = normalized.get(key);
+  if (form === undefined) {
+    form = folded(key);
+    if (normalized.size < MAX_NORMALIZED && key.length <= MAX_REMEMBERED_LENGTH) normalized.set(key, form);
+  }
+  return form;
+}
+
+function folded(key: string): string {
   const lower = key.toLowerCase();
   for (const prefix of CASE_SENSITIVE_TAIL) if (lower.startsWith(prefix)) return prefix + key.slice(prefix.length);
   return lower;
@@ -37,8 +51,9 @@ export class Scope {
 
 function tableOf(context: Context): Map<string, ContextValue> {
   const table = new Map<string, ContextValue>();
-  for (const [name, value] of Object.entries(context)) {
-    if (typeof value !== "string" && value.length === 0) continue;
+  for (const name of Object.keys(context)) {
+    const value = context[name];
+    if (value === undefined || (typeof value !== "string" && value.length === 0)) continue;
     const key = normalizeKey(name);
     const earlier = table.get(key);
     // Two spellings of one key (tags, encryption contexts) are several values: nothing may pick the friendlier one.
