@@ -14,7 +14,7 @@ export const CUSTOMER_SALT_BYTES = 32;
 export interface CustomerKey {
   /** Wraps the object's data key. */
   readonly wrapping: WrappingKey;
-  /** 32 bytes, stored with the object beside the salt; not secret in effect, yet kept in the row's sealed part. */
+  /** 32 bytes, stored with the object beside the salt; tells nothing about a key of 256 random bits. */
   readonly check: Buffer;
 }
 
