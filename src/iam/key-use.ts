@@ -19,9 +19,9 @@ export class KeyUse {
     this.#tables = tables;
   }
 
-  /** Notes an authenticated use. Long-term keys only; others are ignored. */
+  /** Notes an authenticated use. Temporary keys have no last use. */
   note(accessKeyId: string, service: string, region: string, nowMs: number): void {
-    if (!accessKeyId.startsWith("AKIA") || (this.#latest.size >= MAX_PENDING && !this.#latest.has(accessKeyId))) return;
+    if (accessKeyId.startsWith("ASIA") || (this.#latest.size >= MAX_PENDING && !this.#latest.has(accessKeyId))) return;
     this.#latest.set(accessKeyId, { usedMs: nowMs, service, region });
   }
 
