@@ -1,0 +1,15 @@
+/** DryRun: everything is checked, nothing is done. Source: kms.md §15 of the reference. */
+import { ServiceError } from "../lib/errors.js";
+import { invalid } from "./validate.js";
+
+/** What a dry run throws when all would have gone well. */
+export function dryRunSucceeded(): ServiceError {
+  return new ServiceError("DryRunOperationException", "The request would have succeeded, but the DryRun option is set.");
+}
+
+/** The ciphertext may be left out: only in a dry run that says so. @throws ServiceError ValidationException */
+export function ignoresCiphertext(input: { readonly DryRun?: boolean | undefined; readonly DryRunModifiers?: readonly string[] | undefined }): boolean {
+  const ignores = input.DryRunModifiers?.includes("IGNORE_CIPHERTEXT") === true;
+  if (ignores && input.DryRun !== true) throw invalid("DryRunModifiers can only be specified when DryRun is true.");
+  return ignores;
+}

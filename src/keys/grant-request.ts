@@ -1,0 +1,67 @@
+/** What CreateGrant asks for, checked. Source: kms service model; kms.md §11.4 of the reference. */
+import type { PrincipalResolver } from "../gate/contract.js";
+import { ServiceError } from "../lib/errors.js";
+import type { CreateGrantRequest } from "../wire/tables/kms-types.js";
+import { checkEncryptionContext } from "./encryption-context.js";
+import { unsupported } from "./key-kinds.js";
+import { invalid, missing } from "./validate.js";
+
+export interface GrantRequest {
+  readonly name?: string;
+  readonly granteeArn: string;
+  readonly retiringArn?: string;
+  /** Sorted, each once. */
+  readonly operations: readonly string[];
+  readonly contextEquals?: Readonly<Record<string, string>>;
+  readonly contextSubset?: Readonly<Record<string, string>>;
+}
+
+const SYMMETRIC_OPERATIONS = new Set([
+  "Decrypt", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "GenerateDataKeyPair",
+  "GenerateDataKeyPairWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo", "CreateGrant", "RetireGrant", "DescribeKey",
+]);
+const MAX_PAIRS = 8;
+const MAX_VALUE_LENGTH = 384;
+
+/** @throws ServiceError ValidationException, InvalidArnException */
+export function readGrantRequest(input: CreateGrantRequest): GrantRequest {
+  if (input.GranteeServicePrincipal !== undefined) throw unsupported("GranteeServicePrincipal");
+  if (input.RetiringServicePrincipal !== undefined) throw unsupported("RetiringServicePrincipal");
+  if (input.GranteePrincipal === undefined) throw missing("GranteePrincipal");
+  if (input.Operations.length === 0) throw invalid("A grant must have at least one operation.");
+  for (const operation of input.Operations) {
+    if (!SYMMETRIC_OPERATIONS.has(operation)) {
+      throw invalid(`Operation ${operation} is not supported for a KMS key with key spec SYMMETRIC_DEFAULT and key usage ENCRYPT_DECRYPT.`);
+    }
+  }
+  const equals = constraint(input.Constraints?.EncryptionContextEquals, "constraints.encryptionContextEquals");
+  const subset = constraint(input.Constraints?.EncryptionContextSubset, "constraints.encryptionContextSubset");
+  return {
+    ...(input.Name === undefined ? {} : { name: input.Name }),
+    granteeArn: input.GranteePrincipal,
+    ...(input.RetiringPrincipal === undefined ? {} : { retiringArn: input.RetiringPrincipal }),
+    operations: [...new Set(input.Operations)].sort(),
+    ...(equals === undefined ? {} : { contextEquals: equals }),
+    ...(subset === undefined ? {} : { contextSubset: subset }),
+  };
+}
+
+function constraint(pairs: Readonly<Record<string, string>> | undefined, member: string): Readonly<Record<string, string>> | undefined {
+  if (pairs === undefined) return undefined;
+  checkEncryptionContext(pairs, member);
+  if (Object.keys(pairs).length > MAX_PAIRS) throw invalid(`A grant constraint cannot have more than ${MAX_PAIRS} encryption context pairs.`);
+  if (Object.values(pairs).some((value) => value.length > MAX_VALUE_LENGTH)) {
+    throw invalid(`A value in a grant constraint cannot be longer than ${MAX_VALUE_LENGTH} characters.`);
+  }
+  return pairs;
+}
+
+/**
+ * The stored form of a principal: unique id of a user or role, else its ARN.
+ * @throws ServiceError InvalidArnException for services, groups and principals that do not exist
+ */
+export async function principalId(principals: PrincipalResolver, arn: string): Promise<string> {
+  const id = await principals.uniqueIdOf(/^\d{12}$/.test(arn) ? `arn:aws:iam::${arn}:root` : arn);
+  if (id === undefined) throw new ServiceError("InvalidArnException", `ARN does not refer to a valid principal: ${arn}`);
+  return id;
+}

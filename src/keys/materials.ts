@@ -1,0 +1,116 @@
+/**
+ * Key material in use: read by row, unwrapped once, kept by row stamp and wiped when it leaves the cache. Whether a key may
+ * be used is never decided here.
+ */
+import type { Secret } from "../lib/secret.js";
+import type { Put } from "../stores/contract.js";
+import type { Found } from "../stores/records.js";
+import type { Keyring } from "./root-key.js";
+import type { KmsTables, MaterialClear } from "./records.js";
+import type { Key } from "./key.js";
+
+interface Kept {
+  readonly stamp: number;
+  readonly secret: Secret;
+}
+
+/** 32 random bytes of a SYMMETRIC_DEFAULT key. */
+export const MATERIAL_BYTES = 32;
+
+export class Materials {
+  readonly #tables: KmsTables;
+  readonly #keyring: Keyring;
+  readonly #limit: number;
+  /** Least recently used first. */
+  readonly #kept = new Map<string, Kept>();
+
+  constructor(tables: KmsTables, keyring: Keyring, limit = 1024) {
+    this.#tables = tables;
+    this.#keyring = keyring;
+    this.#limit = limit;
+  }
+
+  /**
+   * Runs `use` on the material's bytes, at once and synchronously: they belong to the cache.
+   * @returns undefined when the key has no such material
+   */
+  async use<T>(key: Key, materialId: string, use: (bytes: Buffer) => T): Promise<T | undefined> {
+    const found = await this.#tables.materials.get(key.region, key.keyId, materialId);
+    return found === undefined ? undefined : use(this.#open(key, materialId, found).bytes);
+  }
+
+  /** `use` of the material of new encryptions. */
+  async useCurrent<T>(key: Key, use: (bytes: Buffer) => T): Promise<T> {
+    const found = await this.#tables.materials.get(key.region, key.keyId, key.clear.materialId);
+    if (found === undefined) throw new Error(`invariant: current material of ${key.arn} is missing`);
+    return use(this.#open(key, key.clear.materialId, found).bytes);
+  }
+
+  /** Wipes everything kept. */
+  close(): void {
+    for (const id of [...this.#kept.keys()]) this.#forget(id);
+  }
+
+  #open(key: Key, materialId: string, found: Found<MaterialClear>): Secret {
+    const id = `${key.region}/${key.keyId}/${materialId}`;
+    const kept = this.#kept.get(id);
+    if (kept !== undefined && kept.stamp === found.stamp) {
+      this.#kept.delete(id);
+      this.#kept.set(id, kept);
+      return kept.secret;
+    }
+    this.#forget(id);
+    const { account, region, keyId } = key;
+    const { spec, origin } = key.clear;
+    const place = { account, region, keyId, materialId, spec, origin };
+    const secret = this.#keyring.unwrapMaterial(Buffer.from(found.clear.wrapped, "base64"), place);
+    this.#kept.set(id, { stamp: found.stamp, secret });
+    while (this.#kept.size > this.#limit) this.#forgetOldest();
+    return secret;
+  }
+
+  #forgetOldest(): void {
+    for (const id of this.#kept.keys()) {
+      this.#forget(id);
+      return;
+    }
+  }
+
+  #forget(id: string): void {
+    this.#kept.get(id)?.secret.wipe();
+    this.#kept.delete(id);
+  }
+}
+
+export interface NewMaterial {
+  readonly account: string;
+  readonly region: string;
+  readonly keyId: string;
+  readonly sequence: number;
+  readonly nowMs: number;
+  readonly rotationType?: "AUTOMATIC" | "ON_DEMAND";
+}
+
+/** Makes random material, wraps it, forgets it: its id and the row to put. */
+export function makeMaterial(
+  tables: KmsTables, keyring: Keyring, material: NewMaterial, random: (length: number) => Buffer,
+): { readonly materialId: string; readonly rowKey: Buffer; readonly put: Put } {
+  const { account, region, keyId, sequence, nowMs, rotationType } = material;
+  const bytes = random(MATERIAL_BYTES);
+  try {
+    const materialId = keyring.materialId(keyId, bytes);
+    const place = { account, region, keyId, materialId, spec: "SYMMETRIC_DEFAULT", origin: "AWS_KMS" };
+    const clear: MaterialClear = {
+      materialId,
+      sequence,
+      createdMs: nowMs,
+      ...(rotationType === undefined ? {} : { rotationType }),
+      wrappedBy: keyring.wrappingKeyId,
+      wrapped: keyring.wrapMaterial(bytes, place).toString("base64"),
+    };
+    const rowKey = tables.materials.key(region, keyId, materialId);
+    return { materialId, rowKey, put: tables.materials.put(rowKey, { clear }) };
+  } finally {
+    bytes.fill(0);
+  }
+}

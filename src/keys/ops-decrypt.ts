@@ -1,0 +1,213 @@
+/**
+ * Decrypt and ReEncrypt: the operations whose key is named by the ciphertext. A named key that is not the ciphertext's is
+ * IncorrectKeyException; a ciphertext's key that is gone, foreign or denied is one and the same AccessDeniedException.
+ * Source: kms.md §4.4 of the reference.
+ */
+import { defineOperation } from "../gate/contract.js";
+import type { AnyOperation, Call } from "../gate/contract.js";
+import { ServiceError } from "../lib/errors.js";
+import type { Context } from "../policy/types.js";
+import type { DecryptRequest, DecryptResponse, ReEncryptRequest, ReEncryptResponse } from "../wire/tables/kms-types.js";
+import { decryptUnder, encryptUnder, readHeader } from "./ciphertext.js";
+import type { KmsHeader } from "./ciphertext.js";
+import { cryptoAudit } from "./crypto-audit.js";
+import { denial, hiddenCiphertextKey } from "./denials.js";
+import { dryRunSucceeded, ignoresCiphertext } from "./dry-run.js";
+import { checkEncryptionContext } from "./encryption-context.js";
+import { grantsOf } from "./grants.js";
+import { requireState } from "./key.js";
+import type { Key } from "./key.js";
+import { auditResource, keyFacts } from "./key-facts.js";
+import type { KeyFacts } from "./key-facts.js";
+import type { Kms } from "./kms.js";
+import { LIMITS } from "./limits.js";
+import { loadKey } from "./load.js";
+import { annotateMaterial, refuseRecipient, requireAlgorithm, SYMMETRIC } from "./ops-crypto.js";
+import { keyPermission } from "./permission.js";
+import { invalid, missing, validate } from "./validate.js";
+
+export function decryptOperations(kms: Kms): AnyOperation[] {
+  return [decrypt(kms), reEncrypt(kms)];
+}
+
+interface Sealed {
+  readonly blob: Uint8Array;
+  readonly header: KmsHeader;
+}
+
+interface SourceFacts extends KeyFacts {
+  /** Absent in a dry run that ignores the ciphertext. */
+  readonly sealed: Sealed | undefined;
+  /** The caller named the key, and so knows of it. */
+  readonly named: boolean;
+}
+
+interface Source {
+  readonly CiphertextBlob?: Uint8Array | undefined;
+  readonly KeyId?: string | undefined;
+  readonly GrantTokens?: readonly string[] | undefined;
+  /** Member that names the key, for messages. */
+  readonly keyMember: string;
+  readonly ignoresCiphertext: boolean;
+  readonly action: string;
+}
+
+async function sourceFacts(kms: Kms, source: Source, call: Call): Promise<SourceFacts> {
+  if (source.CiphertextBlob === undefined && !source.ignoresCiphertext) throw missing("CiphertextBlob");
+  if (source.ignoresCiphertext && source.KeyId === undefined) throw missing(source.keyMember);
+  const blob = source.ignoresCiphertext ? undefined : source.CiphertextBlob;
+  const sealed = blob === undefined ? undefined : { blob, header: readHeader(blob) };
+  if (source.KeyId !== undefined) {
+    const request = { KeyId: source.KeyId, GrantTokens: source.GrantTokens };
+    const rules = { action: source.action, aliases: true, crossAccount: true, noInvalidArn: true };
+    return { ...(await keyFacts(kms, request, rules, call)), sealed, named: true };
+  }
+  const key = sealed === undefined ? undefined : await loadKey(kms, call.region, sealed.header.keyId, call.nowMs);
+  if (key === undefined) throw hiddenCiphertextKey();
+  call.annotate({ resources: [auditResource(key)] });
+  return { key, grants: await grantsOf(kms, key, call.principal), sealed, named: false };
+}
+
+/** @throws ServiceError IncorrectKeyException when the key is not the ciphertext's */
+function requireSameKey({ key, sealed }: SourceFacts): void {
+  if (sealed !== undefined && sealed.header.keyId !== key.keyId) {
+    throw new ServiceError("IncorrectKeyException", "The key ID in the request does not identify a CMK that can perform this operation.");
+  }
+}
+
+function opened(kms: Kms, { key, sealed }: SourceFacts, context: Readonly<Record<string, string>> | undefined, call: Call): Promise<Buffer> {
+  if (sealed === undefined) throw new Error("invariant: only dry runs go without a ciphertext");
+  return decryptUnder(kms, key, { ...sealed, context }, call.log);
+}
+
+function decrypt(kms: Kms): AnyOperation {
+  return defineOperation<DecryptRequest, SourceFacts, DecryptResponse>({
+    service: "kms",
+    name: "Decrypt",
+    readOnly: true,
+    async resolve(input, call) {
+      validate(input, LIMITS.Decrypt);
+      checkEncryptionContext(input.EncryptionContext, "encryptionContext");
+      refuseRecipient(input);
+      const { CiphertextBlob, KeyId, GrantTokens } = input;
+      const ignores = ignoresCiphertext(input);
+      return sourceFacts(kms, { CiphertextBlob, KeyId, GrantTokens, keyMember: "KeyId", ignoresCiphertext: ignores, action: "kms:Decrypt" }, call);
+    },
+    permissions(input, facts, call) {
+      const context = { "kms:EncryptionAlgorithm": input.EncryptionAlgorithm ?? SYMMETRIC };
+      const encryptionContext = input.EncryptionContext ?? {};
+      return [keyPermission(facts, { action: "Decrypt", context, encryptionContext, grants: facts.grants }, call)];
+    },
+    async run(input, facts, call) {
+      const { key, sealed } = facts;
+      requireSameKey(facts);
+      requireState("Decrypt", key);
+      requireAlgorithm(input.EncryptionAlgorithm, key);
+      if (input.DryRun === true) throw dryRunSucceeded();
+      const materialId = sealed?.header.materialId ?? "";
+      const plaintext = await opened(kms, facts, input.EncryptionContext, call);
+      annotateMaterial(call, materialId);
+      return { KeyId: key.arn, Plaintext: plaintext, EncryptionAlgorithm: SYMMETRIC, KeyMaterialId: materialId };
+    },
+    denied: (refused, _input, facts, call) => (facts.named ? denial(refused, call) : hiddenCiphertextKey()),
+    auditParameters: (input) => ({ encryptionAlgorithm: input.EncryptionAlgorithm ?? SYMMETRIC, ...cryptoAudit(input) }),
+  });
+}
+
+interface ReEncryptFacts {
+  readonly source: SourceFacts;
+  readonly destination: KeyFacts;
+}
+
+function reEncrypt(kms: Kms): AnyOperation {
+  return defineOperation<ReEncryptRequest, ReEncryptFacts, ReEncryptResponse>({
+    service: "kms",
+    name: "ReEncrypt",
+    readOnly: true,
+    async resolve(input, call) {
+      validate(input, LIMITS.ReEncrypt);
+      checkEncryptionContext(input.SourceEncryptionContext, "sourceEncryptionContext");
+      checkEncryptionContext(input.DestinationEncryptionContext, "destinationEncryptionContext");
+      const { CiphertextBlob, SourceKeyId: KeyId, DestinationKeyId, GrantTokens } = input;
+      const ignores = ignoresCiphertext(input);
+      const source = await sourceFacts(
+        kms, { CiphertextBlob, KeyId, GrantTokens, keyMember: "SourceKeyId", ignoresCiphertext: ignores, action: "kms:ReEncryptFrom" }, call,
+      );
+      const rules = { action: "kms:ReEncryptTo", aliases: true, crossAccount: true, noInvalidArn: true };
+      const destination = await keyFacts(kms, { KeyId: DestinationKeyId }, rules, call);
+      call.annotate({ resources: [auditResource(source.key), auditResource(destination.key)] });
+      return { source, destination };
+    },
+    permissions(input, { source, destination }, call) {
+      const same = String(source.key.arn === destination.key.arn);
+      const context = (algorithm: string | undefined): Context => ({
+        "kms:EncryptionAlgorithm": algorithm ?? SYMMETRIC, "kms:ReEncryptOnSameKey": same,
+      });
+      return [
+        keyPermission(source, {
+          action: "ReEncryptFrom",
+          context: context(input.SourceEncryptionAlgorithm),
+          encryptionContext: input.SourceEncryptionContext ?? {},
+          grants: source.grants,
+        }, call),
+        keyPermission(destination, {
+          action: "ReEncryptTo",
+          context: context(input.DestinationEncryptionAlgorithm),
+          encryptionContext: input.DestinationEncryptionContext ?? {},
+          grants: destination.grants,
+        }, call),
+      ];
+    },
+    async run(input, facts, call) {
+      const { source, destination } = facts;
+      checkReEncrypt(input, source, destination.key);
+      if (input.DryRun === true) throw dryRunSucceeded();
+      const plaintext = await opened(kms, source, input.SourceEncryptionContext, call);
+      try {
+        if (plaintext.length > 4096) throw invalid("The plaintext is longer than 4096 bytes.");
+        const blob = await encryptUnder(kms, destination.key, plaintext, input.DestinationEncryptionContext);
+        return reEncryptAnswer(blob, facts, call);
+      } finally {
+        plaintext.fill(0);
+      }
+    },
+    denied: (refused, _input, { source }, call) =>
+      refused.permission.action === "kms:ReEncryptFrom" && !source.named ? hiddenCiphertextKey() : denial(refused, call),
+    auditParameters: reEncryptAudit,
+  });
+}
+
+function checkReEncrypt(input: ReEncryptRequest, source: SourceFacts, destination: Key): void {
+  requireSameKey(source);
+  requireState("ReEncrypt", source.key);
+  requireState("ReEncrypt", destination);
+  requireAlgorithm(input.SourceEncryptionAlgorithm, source.key);
+  requireAlgorithm(input.DestinationEncryptionAlgorithm, destination);
+}
+
+function reEncryptAnswer(blob: Buffer, { source, destination }: ReEncryptFacts, call: Call): ReEncryptResponse {
+  const sourceKeyMaterialId = source.sealed?.header.materialId ?? "";
+  const destinationKeyMaterialId = destination.key.clear.materialId;
+  call.annotate({ additionalEventData: { sourceKeyMaterialId, destinationKeyMaterialId } });
+  return {
+    CiphertextBlob: blob,
+    SourceKeyId: source.key.arn,
+    KeyId: destination.key.arn,
+    SourceEncryptionAlgorithm: SYMMETRIC,
+    DestinationEncryptionAlgorithm: SYMMETRIC,
+    SourceKeyMaterialId: sourceKeyMaterialId,
+    DestinationKeyMaterialId: destinationKeyMaterialId,
+  };
+}
+
+function reEncryptAudit(input: ReEncryptRequest): Readonly<Record<string, unknown>> {
+  return {
+    sourceEncryptionAlgorithm: input.SourceEncryptionAlgorithm ?? SYMMETRIC,
+    ...(input.SourceEncryptionContext === undefined ? {} : { sourceEncryptionContext: input.SourceEncryptionContext }),
+    ...(input.SourceKeyId === undefined ? {} : { sourceKeyId: input.SourceKeyId }),
+    destinationKeyId: input.DestinationKeyId,
+    destinationEncryptionAlgorithm: input.DestinationEncryptionAlgorithm ?? SYMMETRIC,
+    ...(input.DestinationEncryptionContext === undefined ? {} : { destinationEncryptionContext: input.DestinationEncryptionContext }),
+    ...(input.DryRun === undefined ? {} : { dryRun: input.DryRun }),
+  };
+}
