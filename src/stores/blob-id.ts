@@ -1,4 +1,7 @@
-/** Names of blobs. Random, so that a name says nothing and two writers never meet; checked, because engines build paths of them. */
+/**
+ * Names of blobs: random, so that a name says nothing and two writers never meet; checked, because engines build paths
+ * of them.
+ */
 import { randomHex } from "../lib/ids.js";
 import { StoreError, type BlobId } from "./contract.js";
 

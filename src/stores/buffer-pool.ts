@@ -1,6 +1,6 @@
 /**
- * Buffers of one size, used again: a fresh megabyte costs page faults and garbage collection, three times the read
- * itself (DESIGN §7). What they held is ciphertext, so they are not wiped.
+ * Buffers of one size, used again: the page faults of a fresh megabyte cost as much as the read into it (measured: 8–10
+ * GB/s fresh, 18–21 pooled). What they held is ciphertext, so they are not wiped.
  */
 export class BufferPool {
   readonly #sizeBytes: number;

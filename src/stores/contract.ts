@@ -55,7 +55,10 @@ export interface GroupsQuery {
   readonly prefix: Uint8Array;
   /** Looked for in the bytes after `prefix`; non-empty. */
   readonly delimiter: Uint8Array;
-  /** Start behind this key; where it is (or lies within) a group, behind the whole group unless it equals no group end. Exclusive. */
+  /**
+   * Exclusive: start behind this key. Equal to a group (it ends with the first delimiter): behind the whole group. Within
+   * a group: behind that row, and the group is listed again if rows remain. Rows before `prefix` are never listed.
+   */
   readonly after?: Uint8Array;
   /** Entries plus groups, ≥ 1. */
   readonly limit: number;

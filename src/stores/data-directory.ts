@@ -32,8 +32,8 @@ export async function readDataDirectory(directory: string): Promise<DataDirector
     text = await readFile(join(directory, FORMAT_FILE), "utf8");
   } catch (cause) {
     if (errorCode(cause) !== "ENOENT") throw new StoreError("the data directory cannot be read", { cause });
-    if (await hasData(directory)) throw new StoreError("the data directory holds data but no format file: damaged, or not Coffer's");
-    return undefined;
+    if (!(await hasData(directory))) return undefined;
+    throw new StoreError("the data directory holds data but no format file: damaged, or not Coffer's");
   }
   return parse(text);
 }

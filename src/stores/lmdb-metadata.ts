@@ -1,9 +1,9 @@
 /**
  * Metadata engine of the embedded store: one LMDB environment, shared by all processes of one host.
  *
- * Rules (DESIGN §7, decision 0002): commits of one turn go into one write transaction whose fsync has finished before any
- * of them resolves; a read begins with a fresh snapshot and gives it back in the same turn, so that no snapshot is held
- * over an `await` and free pages are reused.
+ * Two rules keep it safe. Commits that wait go into one write transaction, whose fsync has finished before any of them
+ * resolves (no overlapping sync). A read begins with a fresh snapshot and gives it back in the same turn: no snapshot is
+ * held over an `await`, so free pages are reused; long readers beside overlapping syncs are where LMDB was seen to fail.
  *
  * FORMAT: database `rows`: key → stamp as little-endian float64 (lmdb-js's "version") ‖ bytes; database `meta`: `stamp`
  * → last stamp given out, u64 big-endian. docs/spec/data-directory.md §2.

@@ -124,7 +124,8 @@ describe("directory lock", () => {
     inTemporary(async (directory) => {
       const child = spawn(process.execPath, [CHILD, directory, "lock"], { stdio: ["ignore", "pipe", "inherit"] });
       await once(child.stdout, "data");
-      await assert.rejects(lockDirectory(directory), (error: unknown) => error instanceof DirectoryLocked && error.holder === child.pid);
+      const refused = (error: unknown): boolean => error instanceof DirectoryLocked && error.holder === child.pid;
+      await assert.rejects(lockDirectory(directory), refused);
       const gone = once(child, "exit");
       child.kill("SIGKILL");
       await gone;

@@ -7,7 +7,10 @@ import { createRecords } from "../../src/stores/record-table.js";
 import { Space } from "../../src/stores/spaces.js";
 import { generator } from "./metadata-suite.js";
 
-const STRINGS = ["", "\0", "\0\0", "\u0001", "a", "a\0", "a\0b", "a\u0001", "a/", "a/b", "aa", "b", "\u007f", "\u0080", "é", "\uffff", "😀", "\u{10ffff}"];
+const STRINGS = [
+  ...["", "\0", "\0\0", "\u0001", "a", "a\0", "a\0b", "a\u0001", "a/", "a/b", "aa", "b"],
+  ...["\u007f", "\u0080", "é", "\uffff", "😀", "\u{10ffff}"],
+];
 const NUMBERS = [0, 1, 255, 256, 2 ** 32 - 1, 2 ** 32, 2 ** 40 + 5, Number.MAX_SAFE_INTEGER - 1, Number.MAX_SAFE_INTEGER];
 const utf8 = (text: string): Buffer => Buffer.from(text, "utf8");
 
@@ -15,7 +18,8 @@ describe("row keys", () => {
   it("strings keep the order of their UTF-8 bytes, a shorter one before any that it begins, whatever follows", () => {
     const random = generator(5);
     for (let i = 0; i < 2000; i++) {
-      const [a = "", b = ""] = [0, 1].map(() => Array.from({ length: 3 }, () => STRINGS[Math.floor(random() * STRINGS.length)]).join(""));
+      const one = (): string => STRINGS[Math.floor(random() * STRINGS.length)] ?? "";
+      const [a, b] = [one() + one() + one(), one() + one() + one()];
       const [x = 0, y = 0] = [0, 1].map(() => NUMBERS[Math.floor(random() * NUMBERS.length)]);
       const order = Buffer.compare(encodeKey(1, [a, x]), encodeKey(1, [b, y]));
       assert.equal(order, Buffer.compare(utf8(a), utf8(b)) || Math.sign(x - y), JSON.stringify([a, x, b, y]));
@@ -50,6 +54,14 @@ describe("row keys", () => {
         assert.throws(() => decodeKey(key.subarray(0, -1), ["string", "number", "string"]), /ends within/);
       }
     }
+  });
+
+  it("has the bytes of the examples in docs/spec/data-directory.md §3", () => {
+    const hex = (key: Buffer): string => key.toString("hex").replace(/..(?!$)/g, "$& ");
+    assert.equal(hex(encodeKey(0x53, ["b", "a/é"])), "53 63 00 62 30 c4 aa 00");
+    assert.equal(hex(encodeKey(0x53, ["b", ""])), "53 63 00 00");
+    assert.equal(hex(encodeKey(0x53, ["b", 258])), "53 63 00 00 00 00 00 00 00 01 02");
+    assert.equal(hex(Buffer.concat([encodeKey(0x53, ["b"]), encodeText("a/")])), "53 63 00 62 30");
   });
 
   it("a lone surrogate is refused: two such strings would share a key", () => {
@@ -92,7 +104,8 @@ describe("delimited listing over encoded keys", () => {
         });
         const lines = items.map((item) =>
           "group" in item ? `[${decodeText(item.group.subarray(from.length))}]` : table.decodePage([item.entry])[0]?.clear);
-        const wanted = keys.filter((key) => key.startsWith(prefix)).sort((a, b) => Buffer.compare(utf8(a), utf8(b))).map((key) => {
+        const inside = keys.filter((key) => key.startsWith(prefix)).sort((a, b) => Buffer.compare(utf8(a), utf8(b)));
+        const wanted = inside.map((key) => {
           const at = key.indexOf(delimiter, prefix.length);
           return at < 0 ? key : `[${key.slice(0, at + delimiter.length)}]`;
         });

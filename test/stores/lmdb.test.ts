@@ -38,10 +38,16 @@ async function inTemporary(body: (directory: string) => Promise<void>): Promise<
   }
 }
 
+interface Child {
+  readonly child: ChildProcess;
+  readonly ask: (command: Command) => Promise<Answer>;
+}
+
 /** A child that answers commands; `fileLimit`: largest file it may write, in 512-byte blocks. */
-async function startChild(directory: string, fileLimit = "unlimited"): Promise<{ child: ChildProcess; ask: (command: Command) => Promise<Answer> }> {
+async function startChild(directory: string, fileLimit = "unlimited"): Promise<Child> {
   const script = `ulimit -f ${fileLimit}; exec "$0" "$1" "$2" answer`;
-  const child = spawn("sh", ["-c", script, process.execPath, CHILD, directory], { stdio: ["ignore", "inherit", "ignore", "ipc"] });
+  const words = ["-c", script, process.execPath, CHILD, directory];
+  const child = spawn("sh", words, { stdio: ["ignore", "inherit", "ignore", "ipc"] });
   const [ready] = await once(child, "message");
   assert.deepEqual(ready, { text: "ready" });
   const ask = async (command: Command): Promise<Answer> => {
@@ -101,7 +107,9 @@ describe("lmdb: several processes on one store", () => {
       const store = await lmdbMetadataStore(directory);
       const { child, ask } = await startChild(directory);
       try {
-        for (let i = 0; i < 12; i++) assert.equal((await ask({ do: "fill", key: `big${i}`, sizeBytes: 8 * 1024 * 1024 })).error, undefined);
+        for (let i = 0; i < 12; i++) {
+          assert.equal((await ask({ do: "fill", key: `big${i}`, sizeBytes: 8 * 1024 * 1024 })).error, undefined);
+        }
         const [value] = await store.get([text("big11")]);
         assert.ok(value?.bytes.equals(Buffer.alloc(8 * 1024 * 1024, 7)));
         assert.ok((await store.commit({ puts: [{ key: text("a"), bytes: text("1") }] })).ok);
@@ -195,7 +203,9 @@ describe("engines when the file system refuses", () => {
         store.commit({ puts: [{ key: text("a"), bytes: text("1") }] }),
         store.commit({ puts: [{ key: text("b"), bytes: text("1") }, broken] }),
       ];
-      for (const result of await Promise.allSettled(group)) assert.ok(result.status === "rejected" && result.reason instanceof StoreError);
+      for (const result of await Promise.allSettled(group)) {
+        assert.ok(result.status === "rejected" && result.reason instanceof StoreError);
+      }
       assert.deepEqual(await store.get([text("a"), text("b"), text("broken")]), [undefined, undefined, undefined]);
       assert.ok((await store.commit({ puts: [{ key: text("a"), bytes: text("2") }] })).ok);
       await store.close();
@@ -219,6 +229,7 @@ describe("engines when the file system refuses", () => {
 
   it("a store that cannot be opened is a StoreError with its cause", async () => {
     const unusable = join(CHILD, "not-a-directory");
-    await assert.rejects(lmdbMetadataStore(unusable), (error: Error) => error instanceof StoreError && error.cause instanceof Error);
+    const withCause = (error: unknown): boolean => error instanceof StoreError && error.cause instanceof Error;
+    await assert.rejects(lmdbMetadataStore(unusable), withCause);
   });
 });

@@ -109,7 +109,8 @@ describe("record rows", () => {
     await store.commit({ puts: names.map((name) => people.put(people.key(name), { clear: ANN })) });
     await store.commit({ puts: [{ key: people.key("b"), bytes: await bytesAt(store, people.key("a")) }] });
     const named = new RegExp(`person row at ${people.key("b").toString("hex")} `);
-    await assert.rejects(people.list({ limit: 10 }), (error: Error) => error instanceof RecordIntegrityError && named.test(error.message));
+    const isNamed = (error: unknown): boolean => error instanceof RecordIntegrityError && named.test(error.message);
+    await assert.rejects(people.list({ limit: 10 }), isNamed);
     assert.equal((await people.list({ prefix: ["a"], limit: 10 })).length, 1);
   });
 });
@@ -141,7 +142,7 @@ describe("record pages", () => {
   it("lists by prefix, behind a key, up to a limit, both ways", async () => {
     const { store, people } = fixture();
     const rows = [["a", 0], ["a", 1], ["a", 2], ["ab", 0], ["b", 7]] as const;
-    await store.commit({ puts: rows.map((parts) => people.put(people.key(...parts), { clear: { name: parts[0], age: parts[1] } })) });
+    await store.commit({ puts: rows.map(([name, age]) => people.put(people.key(name, age), { clear: { name, age } })) });
     const names = async (query: Parameters<typeof people.list>[0]): Promise<string[]> =>
       (await people.list(query)).map(({ clear }) => `${clear.name}${clear.age}`);
     assert.deepEqual(await names({ limit: 9 }), ["a0", "a1", "a2", "ab0", "b7"]);
