@@ -1,11 +1,11 @@
 /**
- * PutObject, and PostObject (the browser form), whose fields arrive as the same typed input.
+ * PutObject; the gate turns browser forms (POST) into the same call, their fields as the same typed input.
  * Source: DESIGN §4; S3 encryption reference §2, §4; authorization reference §3.1.
  */
 import { objectArn } from "../lib/arn.js";
-import { ServiceError } from "../lib/errors.js";
 import { defineOperation, type AnyOperation, type Call } from "../gate/contract.js";
 import type { Permission } from "../policy/types.js";
+import type { ChecksumAlgorithm } from "../wire/body.js";
 import type { PutObjectOutput, PutObjectRequest } from "../wire/tables/s3-types.js";
 import { annotateObject } from "./audit-notes.js";
 import { checkKey, findBucket, type BucketFacts } from "./buckets.js";
@@ -31,20 +31,18 @@ interface Facts {
   readonly keyArn: string | undefined;
 }
 
-export function putObject(room: Room): AnyOperation[] {
-  return ["PutObject", "PostObject"].map((name) =>
-    defineOperation<PutObjectRequest, Facts, PutObjectOutput>({
-      service: "s3",
-      name,
-      async resolve(input, call) {
-        checkKey(input.Key);
-        const bucket = await findBucket(room, call, input);
-        return { bucket, keyArn: await effectiveKeyArn(room, call, bucket, input) };
-      },
-      permissions: (input, facts, call) => permissionsOf(room, call, input, facts),
-      run: (input, facts, call) => run(room, call, input, facts),
-    }),
-  );
+export function putObject(room: Room): AnyOperation {
+  return defineOperation<PutObjectRequest, Facts, PutObjectOutput>({
+    service: "s3",
+    name: "PutObject",
+    async resolve(input, call) {
+      checkKey(input.Key);
+      const bucket = await findBucket(room, call, input);
+      return { bucket, keyArn: await effectiveKeyArn(room, call, bucket, input) };
+    },
+    permissions: (input, facts, call) => permissionsOf(room, call, input, facts),
+    run: (input, facts, call) => run(room, call, input, facts),
+  });
 }
 
 function permissionsOf(room: Room, call: Call, input: PutObjectRequest, { bucket, keyArn }: Facts): Permission[] {
@@ -75,9 +73,6 @@ function checkRequest(room: Room, call: Call, input: PutObjectRequest): void {
   const declared = call.body?.declaredSizeBytes;
   const limit = room.settings.limits.maxPutBytes;
   if (declared !== undefined && declared > limit) throw entityTooLarge(declared, limit);
-  if (call.body !== undefined && declared === undefined) {
-    throw new ServiceError("MissingContentLength", "You must provide the Content-Length HTTP header.", { status: 411 });
-  }
 }
 
 /** Conditions are judged before the body is asked for, and again in the commit. */
@@ -152,7 +147,7 @@ async function store(room: Room, call: Call, { input, facts, plan, secrets }: Wo
   }
 }
 
-async function sourceOf(call: Call, algorithms: readonly ("MD5" | typeof DEFAULT_ALGORITHM | NonNullable<Call["body"]>["claimedAlgorithm"])[]): Promise<BodySource> {
-  const wanted = algorithms.filter((name) => name !== undefined);
-  return call.body === undefined ? fromBytes(emptyBytes(), wanted) : fromRequest(call.body, wanted);
+/** The request's body; a request without one makes an empty object. */
+async function sourceOf(call: Call, algorithms: readonly ChecksumAlgorithm[]): Promise<BodySource> {
+  return call.body === undefined ? fromBytes(emptyBytes(), algorithms) : fromRequest(call.body, algorithms);
 }

@@ -1,0 +1,41 @@
+/** Members that GetObject and HeadObject answer with. Source: S3 encryption reference §6; S3 API reference §1.3. */
+import type { Call } from "../gate/contract.js";
+import { onObject } from "./buckets.js";
+import type { Room } from "./deps.js";
+import type { CustomerHeaders } from "./encryption.js";
+import { quoted } from "./etags.js";
+import { shownVersionId, type PresentObject } from "./read-facts.js";
+import { shownEncryption } from "./sse-fields.js";
+import { DEFAULT_CONTENT_TYPE } from "./stored-headers.js";
+
+/** Everything but length, range, checksum and body. */
+export function objectMembers(present: PresentObject, headers: CustomerHeaders) {
+  const { bucket, version, object, secrets, prints } = present;
+  return {
+    AcceptRanges: "bytes",
+    ...validatorMembers(present),
+    VersionId: shownVersionId(bucket, version.record.versionId),
+    ContentType: DEFAULT_CONTENT_TYPE,
+    ...secrets.headers,
+    Metadata: secrets.metadata,
+    ETag: quoted(prints.etag),
+    StorageClass: object.storageClass,
+    ...shownEncryption(object.encryption, headers),
+  };
+}
+
+/** What a 304 carries. */
+export function validatorMembers({ version, prints, secrets }: PresentObject) {
+  const { CacheControl, Expires } = secrets.headers;
+  return { LastModified: new Date(version.record.modifiedMs), ETag: quoted(prints.etag), CacheControl, Expires };
+}
+
+/** `x-amz-tagging-count`: only for who may read the tags; silently left out otherwise. */
+export async function tagCount(room: Room, call: Call, present: PresentObject, versionId: string | undefined): Promise<number | undefined> {
+  const count = present.secrets.tags?.length ?? 0;
+  if (count === 0) return undefined;
+  const { bucket, key } = present;
+  const action = versionId === undefined ? "s3:GetObjectTagging" : "s3:GetObjectVersionTagging";
+  const decision = await call.decide(onObject(room, call, { bucket, key }, action));
+  return decision.effect === "Allow" ? count : undefined;
+}

@@ -1,0 +1,179 @@
+/**
+ * Opening an object: customer key, transport, data key, manifest, part table, then bytes. Used by GetObject, CopyObject and
+ * UploadPartCopy, so that there is one way to read and one place where integrity is judged.
+ * Source: DESIGN §4 (GET); docs/spec/objects.md §3.
+ */
+import { SealIntegrityError, verifyManifest } from "@coffer/seal";
+import type { Secret } from "../lib/secret.js";
+import type { Call } from "../gate/contract.js";
+import { BlobMissing } from "../stores/contract.js";
+import { RecordIntegrityError } from "../stores/records.js";
+import { isCustomerKeyOf, openDataKeys, type DataKeys } from "./data-keys.js";
+import type { Room } from "./deps.js";
+import { hasCustomerHeaders, parseCustomerKey, wrongCustomerKey, type CustomerHeaders } from "./encryption.js";
+import { invalidRequest } from "./errors.js";
+import { manifestBytes } from "./manifest.js";
+import { PartTableMismatch, readPartTable, slicesOf, type PartSlice } from "./part-table.js";
+import type { ByteRange } from "./ranges.js";
+import type { PresentObject } from "./read-facts.js";
+import { BodyGone, openSegmentBytes } from "./sealing.js";
+import { checkTransport } from "./transport.js";
+
+/**
+ * The customer key that this read needs, verified against the object's check value; undefined for other modes.
+ * @returns to be wiped by the caller
+ * @throws ServiceError InvalidRequest, AccessDenied, InvalidArgument …
+ */
+export function customerKeyFor(call: Call, { object }: Pick<PresentObject, "object">, headers: CustomerHeaders): Secret | undefined {
+  const { encryption } = object;
+  if (encryption.mode !== "SSE-C") {
+    if (hasCustomerHeaders(headers)) throw invalidRequest("The encryption parameters are not applicable to this object.");
+    return undefined;
+  }
+  if (!hasCustomerHeaders(headers)) {
+    throw invalidRequest(
+      "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.",
+    );
+  }
+  checkTransport(call, "SSE-C");
+  const key = parseCustomerKey(headers, "read");
+  if (isCustomerKeyOf(encryption, key)) return key;
+  key.wipe();
+  throw wrongCustomerKey();
+}
+
+/** The body is gone although the head said where it is: read the head again. */
+export { BodyGone } from "./sealing.js";
+
+/** An object whose data key is open and whose manifest has been verified. */
+export interface OpenedObject {
+  readonly present: PresentObject;
+  /** Ordered parts of a multipart object, with the hash verified. */
+  readonly parts: readonly PartSlice["entry"][] | undefined;
+  /** Plaintext; wipes the data key when it ends. Its first piece has been verified when this resolves. */
+  read(range: ByteRange | undefined): Promise<AsyncIterable<Buffer>>;
+  /** For reads that never start. */
+  close(): void;
+}
+
+/**
+ * @throws ServiceError what KMS or the customer key check refuses
+ * @throws BodyGone when the object was replaced meanwhile
+ * @throws SealIntegrityError, PartTableMismatch when what is stored is not what was written (logged as integrity event)
+ */
+export async function openObject(room: Room, call: Call, present: PresentObject, headers: CustomerHeaders): Promise<OpenedObject> {
+  const { bucket, key, object, secrets } = present;
+  checkTransport(call, object.encryption.mode);
+  const customer = customerKeyFor(call, present, headers);
+  try {
+    const at = { bucket, key, customer, kmsContext: secrets.kmsContext };
+    const dataKeys = await openDataKeys(room, call, at, object.encryption);
+    try {
+      return await withKeys(room, call, present, dataKeys);
+    } catch (error) {
+      dataKeys.wipe();
+      throw error;
+    }
+  } catch (error) {
+    reportIntegrity(room, call, present, error);
+    throw error;
+  } finally {
+    customer?.wipe();
+  }
+}
+
+async function withKeys(room: Room, call: Call, present: PresentObject, dataKeys: DataKeys): Promise<OpenedObject> {
+  const { bucket, key, version, object, prints } = present;
+  const inc = bucket.record.incarnation;
+  const { versionId } = version.record;
+  const manifest = manifestBytes({ inc, key, versionId, facts: object, prints });
+  verifyManifest(dataKeys.bytes, manifest, Buffer.from(object.manifest, "base64"));
+  const parts = object.body.kind === "parts" ? await readPartTable(room, inc, object.body) : undefined;
+  if (object.body.kind === "parts" && parts === undefined) throw new BodyGone("part table");
+  return {
+    present,
+    parts,
+    read: (range) => startReading(call, dataKeys, guarded(room, call, present, bytesOf(room, present, { dataKeys, parts }, range))),
+    close: () => dataKeys.wipe(),
+  };
+}
+
+interface OpenedKeys {
+  readonly dataKeys: DataKeys;
+  readonly parts: readonly PartSlice["entry"][] | undefined;
+}
+
+async function* bytesOf(room: Room, { bucket, object }: PresentObject, keys: OpenedKeys, range: ByteRange | undefined): AsyncGenerator<Buffer> {
+  const at = { inc: bucket.record.incarnation, dataKeys: keys.dataKeys };
+  if (object.body.kind === "segment") {
+    yield* openSegmentBytes(room, at, object.body.segment, range);
+    return;
+  }
+  for (const slice of slicesOf(keys.parts ?? [], range)) {
+    yield* openSegmentBytes(room, at, slice.entry.segment, slice.range);
+  }
+}
+
+/** Integrity failures are logged where they happen, mid-stream too. */
+async function* guarded(room: Room, call: Call, present: PresentObject, bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  try {
+    yield* bytes;
+  } catch (error) {
+    reportIntegrity(room, call, present, error);
+    throw error instanceof BlobMissing ? new BodyGone("blob", { cause: error }) : error;
+  }
+}
+
+/**
+ * Pulls the first piece, so that a body that does not verify from the start answers an error instead of a broken stream.
+ * The data keys live until the stream ends, is given up, or the client is gone.
+ */
+async function startReading(call: Call, dataKeys: DataKeys, bytes: AsyncGenerator<Buffer>): Promise<AsyncIterable<Buffer>> {
+  const first = await bytes.next().catch((error: unknown) => {
+    dataKeys.wipe();
+    throw error;
+  });
+  let pending: IteratorResult<Buffer> | undefined = first;
+  const close = async (): Promise<void> => {
+    call.signal.removeEventListener("abort", onAbort);
+    await bytes.return(undefined);
+    dataKeys.wipe();
+  };
+  const onAbort = (): void => void close();
+  call.signal.addEventListener("abort", onAbort, { once: true });
+  const iterator: AsyncIterator<Buffer> = {
+    async next() {
+      const result = pending ?? (await bytes.next().catch(async (error: unknown) => {
+        await close();
+        throw error;
+      }));
+      pending = undefined;
+      if (result.done === true) await close();
+      return result;
+    },
+    async return() {
+      await close();
+      return { done: true, value: undefined };
+    },
+  };
+  return { [Symbol.asyncIterator]: () => iterator };
+}
+
+/** One line that an operator can find, naming object, part and chunk, without a secret. */
+function reportIntegrity(room: Room, call: Call, { bucket, key, version }: PresentObject, error: unknown): void {
+  const isIntegrity = error instanceof SealIntegrityError || error instanceof PartTableMismatch || error instanceof RecordIntegrityError;
+  if (!isIntegrity) return;
+  const chunk = error instanceof SealIntegrityError ? error.index : undefined;
+  room.log.error(
+    {
+      event: "integrity",
+      requestId: call.requestId,
+      bucket: bucket.name,
+      key,
+      versionId: version.record.versionId,
+      fault: error.message,
+      ...(chunk === undefined ? {} : { chunk }),
+    },
+    "stored object is not what was written",
+  );
+}
