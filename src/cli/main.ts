@@ -32,7 +32,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     await program.parseAsync(argv, { from: "user" });
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    const expected = error instanceof ConfigError || error.name === "StartError" || error.name === "KeyFileError";
+    const expected = error instanceof ConfigError || error.name === "KeyFileProblem" || error.name === "StoreError";
     process.stderr.write(`coffer: ${expected ? error.message : error.stack ?? error.message}\n`);
     process.exitCode = 1;
   }

@@ -123,6 +123,11 @@ export class Seed {
     });
   }
 
+  /** Has the root user a stored access key? */
+  async hasRootAccessKey(accountId: string): Promise<boolean> {
+    return keyIdsOf(await this.#rootOwner(accountId)).length > 0;
+  }
+
   /** A stored access key of the root user. */
   async putRootAccessKey(accountId: string, pair: KeyPair): Promise<void> {
     await this.#putKey(pair, () => this.#rootOwner(accountId));

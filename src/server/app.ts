@@ -1,0 +1,143 @@
+/**
+ * Wires the rooms together for one process: each gets what it needs in plain arguments. Nothing here decides anything.
+ */
+import { AuditFile } from "../gate/audit-file.js";
+import type { AuditSink } from "../gate/audit.js";
+import { Gate } from "../gate/gate.js";
+import { Registry } from "../gate/registry.js";
+import { createIam, type Iam } from "../iam/create-iam.js";
+import { JobRunner, type Job } from "../jobs/runner.js";
+import { resolveKeyArn } from "../keys/key-names.js";
+import { closeKms, openKms, type Kms } from "../keys/kms.js";
+import { deleteDueKeys, rotateDueKeys } from "../keys/maintenance.js";
+import { houseKeyArn } from "../keys/managed-keys.js";
+import { kmsOperations } from "../keys/operations.js";
+import { HOUR_MS, MINUTE_MS, type Clock } from "../lib/clock.js";
+import { uuid } from "../lib/ids.js";
+import type { Log } from "../lib/log.js";
+import { DEFAULT_LIMITS, type Room } from "../objects/deps.js";
+import { openRoom, roomOperations } from "../objects/operations.js";
+import { createRecords } from "../stores/record-table.js";
+import type { Config } from "./config.js";
+import { Metrics } from "./metrics.js";
+import { openStorage, type Storage } from "./storage.js";
+
+export interface App {
+  readonly gate: Gate;
+  readonly iam: Iam;
+  readonly kms: Kms;
+  readonly metrics: Metrics;
+  /** Rejects with the reason why requests cannot be served. */
+  readonly ready: () => Promise<void>;
+  startJobs(): void;
+  /** Ends jobs, closes audit log and stores, wipes keys. */
+  close(): Promise<void>;
+}
+
+const MAINTENANCE_EVERY_MS = MINUTE_MS;
+const SWEEP_EVERY_MS = MINUTE_MS;
+const KEY_USE_EVERY_MS = HOUR_MS / 60;
+
+/** @throws KeyFileProblem, StoreError, ConfigError: the server must not start */
+export async function openApp(config: Config, clock: Clock, log: Log): Promise<App> {
+  const storage = await openStorage(config);
+  const audit = config.memory ? memoryAudit : new AuditFile(config.auditDir, clock.now());
+  const metrics = new Metrics();
+  const records = createRecords(storage.stores.metadata, storage.keyring.records);
+  const iam = createIam({ records, sessionKey: storage.keyring.subkey("session-tokens"), clock });
+  if (config.rootCredential !== undefined) {
+    const { accessKeyId, secretAccessKey } = config.rootCredential;
+    iam.runtime.set(accessKeyId, { accountId: config.accountId, secretAccessKey: secretAccessKey.utf8() });
+  }
+  const kms = openKms({ records, keyring: storage.keyring, principals: iam.principals, recordEvent: (event) => audit.append(serviceEvent(event)) });
+  const room = openRoom({
+    records, clock, log, houseKeyArn,
+    blobs: storage.stores.blobs,
+    principals: iam.principals,
+    canonicalIdOf: (accountId) => iam.accounts.canonicalIdOf(accountId),
+    resolveKeyArn: (region, account, keyId) => resolveKeyArn(kms, { region, account, keyId, nowMs: clock.now() }),
+    settings: {
+      defaultRegion: config.region,
+      regions: config.regions,
+      newBucketDefaults: config.newBucketDefaults,
+      sseCOnNewBuckets: config.sseCOnNewBuckets,
+      limits: DEFAULT_LIMITS,
+    },
+  });
+  const registry = new Registry([...iam.operations, ...kmsOperations(kms), ...roomOperations(room)]);
+  const gate = new Gate({
+    registry, audit, clock, log,
+    directory: iam.directory,
+    store: storage.stores.metadata,
+    routing: { domains: ["localhost", ...config.domains] },
+    regions: config.regions,
+    observe: (event) => metrics.observe(event),
+  });
+  const runner = new JobRunner({ jobs: jobsOf(kms, room, iam, clock), records, clock, log });
+  return {
+    gate, iam, kms, metrics,
+    ready: () => checkReady(storage),
+    startJobs: () => runner.start(),
+    close: async () => {
+      await runner.stop();
+      await iam.uses.flush();
+      audit.close();
+      closeKms(kms);
+      await storage.close();
+    },
+  };
+}
+
+function jobsOf(kms: Kms, room: Room, iam: Iam, clock: Clock): Job[] {
+  const deletion = deleteDueKeys(kms);
+  const rotation = rotateDueKeys(kms);
+  return [
+    { name: "delete-keys", everyMs: MAINTENANCE_EVERY_MS, step: () => deletion.step(clock.now()) },
+    { name: "rotate-keys", everyMs: MAINTENANCE_EVERY_MS, step: () => rotation.step(clock.now()) },
+    { name: "access-key-use", everyMs: KEY_USE_EVERY_MS, step: async () => (await iam.uses.flush(), "done") },
+  ];
+}
+
+/** Keys are unsealed by now, or `openApp` had thrown; the store must answer. */
+async function checkReady(storage: Storage): Promise<void> {
+  await storage.stores.metadata.get([Buffer.from([0])]);
+}
+
+/** With `--memory` nothing is written. */
+const memoryAudit: AuditSink & { close(): void } = { append: () => {}, close: () => {} };
+
+interface ServiceEvent {
+  readonly eventName: string;
+  readonly timeMs: number;
+  readonly region: string;
+  readonly account: string;
+  readonly keyArn: string;
+  readonly details: Readonly<Record<string, string>>;
+  readonly errorCode?: string;
+}
+
+/** What KMS does by itself, as CloudTrail records it. */
+function serviceEvent(event: ServiceEvent): Record<string, unknown> {
+  const { eventName, timeMs, region, account, keyArn, details, errorCode } = event;
+  return {
+    eventVersion: "1.08",
+    userIdentity: { accountId: account, invokedBy: "AWS Internal" },
+    eventTime: new Date(timeMs).toISOString().replace(/\.\d{3}Z$/, "Z"),
+    eventSource: "kms.amazonaws.com",
+    eventName,
+    awsRegion: region,
+    sourceIPAddress: "AWS Internal",
+    userAgent: "AWS Internal",
+    requestParameters: null,
+    responseElements: null,
+    eventID: uuid(),
+    readOnly: false,
+    resources: [{ accountId: account, type: "AWS::KMS::Key", ARN: keyArn }],
+    eventType: "AwsServiceEvent",
+    managementEvent: true,
+    recipientAccountId: account,
+    serviceEventDetails: details,
+    eventCategory: "Management",
+    ...(errorCode === undefined ? {} : { errorCode }),
+  };
+}
