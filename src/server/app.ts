@@ -16,6 +16,7 @@ import { HOUR_MS, MINUTE_MS, type Clock } from "../lib/clock.js";
 import { uuid } from "../lib/ids.js";
 import type { Log } from "../lib/log.js";
 import { DEFAULT_LIMITS, type Room } from "../objects/deps.js";
+import { bucketConfigOperations } from "../objects/bucket-config-operations.js";
 import { openRoom, roomOperations } from "../objects/operations.js";
 import { createRecords } from "../stores/record-table.js";
 import type { Config } from "./config.js";
@@ -64,7 +65,7 @@ export async function openApp(config: Config, clock: Clock, log: Log): Promise<A
       limits: DEFAULT_LIMITS,
     },
   });
-  const registry = new Registry([...iam.operations, ...kmsOperations(kms), ...roomOperations(room)]);
+  const registry = new Registry([...iam.operations, ...kmsOperations(kms), ...roomOperations(room), ...bucketConfigOperations(room)]);
   const gate = new Gate({
     registry, audit, clock, log,
     directory: iam.directory,
