@@ -68,5 +68,5 @@ function memoized<V>(cache: Map<string, V>, key: string, make: () => V): V {
   return value;
 }
 
-export { encodeError, internalError } from "./error-encode.js";
+export { encodeError } from "./error-encode.js";
 export { bodyOf } from "./tables.js";

@@ -72,7 +72,7 @@ export type Route = (head: RequestHead, config: RouteConfig) => Routed;
 export type RouteForm = (routed: RoutedForm, body: Uint8Array, scopeService: string | undefined) => RoutedOperation;
 
 /**
- * What an operation may add to its output beside AWS's members.
+ * What an S3 operation may add to its output beside AWS's members.
  * @property $status instead of the table's status, e.g. 206, 304
  * @property $headers further response headers, names lower case
  */

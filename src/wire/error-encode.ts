@@ -1,5 +1,5 @@
 /** Errors in the form of each service (reference s3-api.md §2, kms.md §3.2, authorization.md §6.1). */
-import { ServiceError } from "../lib/errors.js";
+import type { ServiceError } from "../lib/errors.js";
 import { jsonResponse } from "./aws-json.js";
 import { xmlResponse } from "./aws-query.js";
 import type { ErrorContext, WireResponse } from "./contract.js";
@@ -73,12 +73,4 @@ function queryError(service: Service, error: ServiceError, status: number, conte
   const text = `<ErrorResponse xmlns="${tableOf(service)?.xmlNamespace ?? ""}"><Error><Type>${type}</Type>`
     + `${elements(error, wireCode(service, error.code))}</Error>${tag("RequestId", context.requestId)}</ErrorResponse>`;
   return xmlResponse(status, text, context);
-}
-
-/** The answer to our own failures, in the service's words. The cause goes to the log, never to the caller. */
-export function internalError(service: Service, cause?: unknown): ServiceError {
-  const detail = { status: 500, cause };
-  if (service === "s3" || service === "s3-control") return new ServiceError("InternalError", "We encountered an internal error. Please try again.", detail);
-  if (service === "kms") return new ServiceError("KMSInternalException", "", detail);
-  return new ServiceError("InternalFailure", "The request processing has failed because of an unknown error, exception or failure.", detail);
 }

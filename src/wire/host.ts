@@ -9,6 +9,8 @@ export interface HostName {
   readonly bucket?: string;
 }
 
+/** DNS allows 253 characters; longer text is no name, and need not meet the patterns below. */
+const MAX_HOST_LENGTH = 255;
 const IPV4 = /^\d{1,3}(\.\d{1,3}){3}$/;
 /** `s3.amazonaws.com`, `s3.eu-central-1.amazonaws.com`, `s3-fips.dualstack.us-east-1.amazonaws.com`, `s3-us-west-2.…`. */
 const AWS_S3 = /(?:^|^(.+)\.)s3(?:-fips|-accelerate|-external-1|-website)?(?:[.-](?:dualstack|[a-z]{2,4}(?:-[a-z]+)+-\d))*\.amazonaws\.com(?:\.cn)?$/;
@@ -25,7 +27,7 @@ export function hostOf(head: RequestHead): string {
 
 /** @param domains service domains, lower case */
 export function parseHost(host: string, domains: readonly string[]): HostName {
-  if (host === "" || host.startsWith("[") || IPV4.test(host)) return {};
+  if (host === "" || host.length > MAX_HOST_LENGTH || host.startsWith("[") || IPV4.test(host)) return {};
   if (domains.includes(host)) return {};
   const control = AWS_CONTROL.exec(host);
   if (control !== null) return control[1] === undefined ? {} : { bucket: control[1] };

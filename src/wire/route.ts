@@ -6,12 +6,12 @@
 import { ServiceError } from "../lib/errors.js";
 import type { Routed, RouteConfig, RoutedForm, RoutedOperation, Query } from "./contract.js";
 import { hostOf, parseHost } from "./host.js";
-import { isPresigned, requestHeaders } from "./hoisted.js";
+import { requestHeaders } from "./hoisted.js";
 import { routeControl } from "./route-control.js";
 import { nameS3Operation } from "./route-s3.js";
 import { operationTable, TABLES } from "./tables.js";
 import type { RequestHead, Service } from "./types.js";
-import { firstOf, parseQuery, percentDecode, splitTarget } from "./uri.js";
+import { parseQuery, percentDecode, splitTarget } from "./uri.js";
 
 const TARGETS: readonly (readonly [string, "kms" | "coffer"])[] = [["TrentService.", "kms"], ["Coffer.", "coffer"]];
 const CONTROL_PREFIX = "/v20180820/";
@@ -34,7 +34,7 @@ export function route(head: RequestHead, config: RouteConfig): Routed {
     if (rawPath.startsWith(OPERATIONAL_PREFIX)) return { kind: "operational", rawPath, query, method: head.method };
     if (rawPath === "/" && isForm(head)) return { kind: "form", rawPath, query };
     if (rawPath === "/" && head.method === "GET" && query.has("Action")) {
-      return routeForm({ kind: "form", rawPath, query }, new Uint8Array(), scopeServiceOf(head, query));
+      return routeForm({ kind: "form", rawPath, query }, new Uint8Array(), scopeServiceOf(head));
     }
   }
   return routeS3(head, host.bucket, rawPath, query);
@@ -42,17 +42,28 @@ export function route(head: RequestHead, config: RouteConfig): Routed {
 
 /** In whose form to answer when routing fails, from the head alone. Never throws. */
 export function errorServiceOf(head: RequestHead): Service {
-  const target = headerValue(head, "x-amz-target") ?? "";
-  const byTarget = TARGETS.find(([prefix]) => target.startsWith(prefix));
-  if (byTarget !== undefined) return byTarget[1];
-  const scope = /Credential=[^,\s/]+\/\d+\/[^/]*\/([a-z0-9]+)\//.exec(head.headers.authorization ?? "")?.[1];
-  return scope === "kms" || scope === "iam" || scope === "sts" || scope === "coffer" ? scope : "s3";
+  const target = headerValue(head, "x-amz-target");
+  if (target !== undefined) return target.startsWith("Coffer.") ? "coffer" : "kms";
+  const scope = credentialOf(head)?.split("/")[3];
+  if (scope === "kms" || scope === "iam" || scope === "sts" || scope === "coffer") return scope;
+  return scope === undefined && isForm(head) ? "sts" : "s3";
 }
 
 /** Service named in the credential scope of a signed request. */
-export function scopeServiceOf(head: RequestHead, query: Query): string | undefined {
-  const credential = /Credential=([^,\s]+)/.exec(head.headers.authorization ?? "")?.[1] ?? firstOf(query, "X-Amz-Credential");
-  return credential?.split("/")[3];
+export function scopeServiceOf(head: RequestHead): string | undefined {
+  return credentialOf(head)?.split("/")[3];
+}
+
+const MAX_CREDENTIAL_LENGTH = 512;
+
+/** `AKIA…/20260101/us-east-1/s3/aws4_request`, from header or query; only looked at, proven elsewhere. */
+function credentialOf(head: RequestHead): string | undefined {
+  const header = head.headers.authorization ?? "";
+  const at = header.indexOf("Credential=");
+  if (at >= 0) return /^[^,\s]*/.exec(header.slice(at + 11, at + 11 + MAX_CREDENTIAL_LENGTH))?.[0];
+  const query = head.target.indexOf("X-Amz-Credential=");
+  if (query < 0) return undefined;
+  return /^[^&]*/.exec(head.target.slice(query + 17, query + 17 + MAX_CREDENTIAL_LENGTH))?.[0].replace(/%2f/gi, "/");
 }
 
 function routeTarget(target: string, rawPath: string): RoutedOperation {
@@ -130,12 +141,3 @@ function headerValue(head: RequestHead, name: string): string | undefined {
   const value = head.headers[name];
   return typeof value === "string" ? value : value?.[0];
 }
-
-/** For an operation that is known but not offered. */
-export function notImplemented(operation: string): ServiceError {
-  return new ServiceError("NotImplemented", "A header you provided implies functionality that is not implemented.", {
-    status: 501, fields: { Header: operation },
-  });
-}
-
-export { isPresigned };

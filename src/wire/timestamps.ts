@@ -8,16 +8,33 @@ export type TimestampFormat = "s3" | "iso" | "iso-seconds" | "http-date" | "epoc
 export function formatTimestamp(date: Date, format: TimestampFormat): string {
   switch (format) {
     case "s3":
-      return `${date.toISOString().slice(0, 19)}.000Z`;
+      return `${isoSeconds(date)}.000Z`;
     case "iso":
       return date.toISOString();
     case "iso-seconds":
-      return `${date.toISOString().slice(0, 19)}Z`;
+      return `${isoSeconds(date)}Z`;
     case "http-date":
       return date.toUTCString();
     case "epoch-seconds":
       return String(date.getTime() / 1000);
   }
+}
+
+const DAY_SECONDS = 86_400;
+const TWO_DIGITS = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, "0"));
+let cachedDay = Number.NaN;
+let cachedDayText = "";
+
+/** `2026-01-31T12:00:00`. A page of a listing has 1000 of them, mostly of few days: the day's text is kept. */
+function isoSeconds(date: Date): string {
+  const seconds = Math.floor(date.getTime() / 1000);
+  const day = Math.floor(seconds / DAY_SECONDS);
+  if (day !== cachedDay) {
+    cachedDayText = date.toISOString().slice(0, -13);
+    cachedDay = day;
+  }
+  const rest = seconds - day * DAY_SECONDS;
+  return `${cachedDayText}${TWO_DIGITS[Math.floor(rest / 3600)]}:${TWO_DIGITS[Math.floor(rest / 60) % 60]}:${TWO_DIGITS[rest % 60]}`;
 }
 
 const ISO = /^\d{4}-\d\d-\d\d(?:[Tt]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d\d:?\d\d)?)?$/;

@@ -71,10 +71,19 @@ function memberEncoder(table: ServiceTable, member: string, entry: MemberTable):
       return text;
     };
   }
+  if (type === "string") return stringMember(member, `<${tag}${ns}>`, `</${tag}>`);
   const one = element(table, tag, type, ns);
   return (owner) => {
     const value = owner[member];
     return value === undefined || value === null ? "" : one(value);
+  };
+}
+
+/** Most members of a listing: one closure instead of three saves a fifth of the page. */
+function stringMember(member: string, open: string, close: string): MemberEncoder {
+  return (owner) => {
+    const value = owner[member];
+    return value === undefined || value === null ? "" : open + escapeXml(value as string) + close;
   };
 }
 

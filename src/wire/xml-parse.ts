@@ -47,6 +47,9 @@ export function parseXml(body: Uint8Array, limits: XmlLimits = XML_LIMITS): XmlN
   parser.on("doctype", () => {
     throw new XmlError("a document type is not allowed");
   });
+  // Counted as they come: a tag of a million attributes must not be read to its end.
+  parser.on("opentagstart", () => builder.startTag());
+  parser.on("attribute", () => builder.countAttribute());
   parser.on("opentag", (tag) => builder.open(tag.name, tag.attributes));
   parser.on("closetag", () => builder.close());
   parser.on("text", (value) => builder.text(value));
@@ -74,9 +77,19 @@ class TreeBuilder {
   readonly #open: XmlNode[] = [];
   #root: XmlNode | undefined;
   #elements = 0;
+  #attributes = 0;
 
   constructor(limits: XmlLimits) {
     this.#limits = limits;
+  }
+
+  startTag(): void {
+    this.#attributes = 0;
+  }
+
+  countAttribute(): void {
+    this.#attributes += 1;
+    if (this.#attributes > MAX_ATTRIBUTES) throw new XmlError("too many attributes");
   }
 
   open(name: string, attributes: Readonly<Record<string, string>>): void {
@@ -112,9 +125,7 @@ function localName(name: string): string {
 
 function attributeMap(attributes: Readonly<Record<string, string>>): ReadonlyMap<string, string> | undefined {
   let map: Map<string, string> | undefined;
-  let count = 0;
   for (const name in attributes) {
-    if (++count > MAX_ATTRIBUTES) throw new XmlError("too many attributes");
     if (name === "xmlns" || name.startsWith("xmlns:")) continue;
     map ??= new Map();
     map.set(localName(name), attributes[name] ?? "");

@@ -15,7 +15,7 @@ const IDS = { requestId: "R1", hostId: "H1" };
 
 function routed({ head, body }: Captured): RoutedOperation {
   const first = route(head, CONFIG);
-  if (first.kind === "form") return routeForm(first, body, scopeServiceOf(head, first.query));
+  if (first.kind === "form") return routeForm(first, body, scopeServiceOf(head));
   assert.equal(first.kind, "operation");
   return first as RoutedOperation;
 }

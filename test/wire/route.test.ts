@@ -100,6 +100,12 @@ test("virtual-host style: sub-domains of AWS's and of our own names are buckets"
   assert.equal(operation("GET", "//k", { host: "bucket.localhost" }).key, "/k");
 });
 
+test("a host that is too long to be a name is path style, and takes no time", () => {
+  const started = performance.now();
+  assert.equal(operation("GET", "/b", { host: `${".s3-aa".repeat(2500)}.amazonaws.com` }).style, "path");
+  assert.ok(performance.now() - started < 100);
+});
+
 test("an absolute-form target names the host itself", () => {
   const routed = operation("GET", "http://bucket.localhost:9000/k?versionId=v", { host: "other.localhost" });
   assert.deepEqual([routed.bucket, routed.key, routed.query.get("versionId")], ["bucket", "k", ["v"]]);
@@ -256,6 +262,9 @@ test("routing errors are answered in the service's own form", () => {
   assert.equal(errorServiceOf(headOf("POST", "/", { authorization: scoped("iam") })), "iam");
   assert.equal(errorServiceOf(headOf("POST", "/", { authorization: scoped("sts") })), "sts");
   assert.equal(errorServiceOf(headOf("GET", "/%zz")), "s3");
+  assert.equal(errorServiceOf(headOf("GET", "/?X-Amz-Credential=AKIA%2F20260101%2Fus-east-1%2Fsts%2Faws4_request")), "sts");
+  assert.equal(errorServiceOf(headOf("POST", "/", { "content-type": "application/x-www-form-urlencoded" })), "sts");
+  assert.equal(errorServiceOf(headOf("POST", "/", { "x-amz-target": "Other.Thing" })), "kms");
 });
 
 test("too many query parameters are refused", () => {

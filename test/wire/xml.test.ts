@@ -114,9 +114,13 @@ test("huge attributes, names and text are read in linear time", () => {
   assert.equal(parseXml(Buffer.from(`<a b="${mebibyte}"/>`)).attributes?.get("b")?.length, 1 << 20);
   assert.equal(parseXml(Buffer.from(`<a>${mebibyte}</a>`)).text.length, 1 << 20);
   assert.equal(parseXml(Buffer.from(`<a>${"&amp;".repeat(200_000)}</a>`)).text.length, 200_000);
-  assert.throws(() => parseXml(Buffer.from(`<a ${Array.from({ length: 17 }, (_, index) => `a${index}="1"`).join(" ")}/>`)), XmlError);
+  assert.throws(() => parseXml(Buffer.from(`<a ${attributes(17)}/>`)), XmlError);
+  assert.equal(parseXml(Buffer.from(`<a ${attributes(16)}><b ${attributes(16)}/></a>`)).children.length, 1);
+  assert.throws(() => parseXml(Buffer.from(`<a ${attributes(500_000)}/>`)), XmlError);
   assert.ok(performance.now() - started < 3000);
 });
+
+const attributes = (count: number): string => Array.from({ length: count }, (_, index) => `a${index}="1"`).join(" ");
 
 test("names of JavaScript's own properties are ordinary names", () => {
   const input = decode("PUT", "/b?tagging", "<Tagging><TagSet><Tag><Key>__proto__</Key><Value>v</Value></Tag></TagSet><__proto__>x</__proto__><constructor/></Tagging>");
