@@ -48,7 +48,6 @@ export function parseXml(body: Uint8Array, limits: XmlLimits = XML_LIMITS): XmlN
     throw new XmlError("a document type is not allowed");
   });
   // Counted as they come: a tag of a million attributes must not be read to its end.
-  parser.on("opentagstart", () => builder.startTag());
   parser.on("attribute", () => builder.countAttribute());
   parser.on("opentag", (tag) => builder.open(tag.name, tag.attributes));
   parser.on("closetag", () => builder.close());
@@ -83,16 +82,13 @@ class TreeBuilder {
     this.#limits = limits;
   }
 
-  startTag(): void {
-    this.#attributes = 0;
-  }
-
   countAttribute(): void {
     this.#attributes += 1;
     if (this.#attributes > MAX_ATTRIBUTES) throw new XmlError("too many attributes");
   }
 
   open(name: string, attributes: Readonly<Record<string, string>>): void {
+    this.#attributes = 0;
     this.#elements += 1;
     if (this.#elements > this.#limits.maxElements) throw new XmlError("too many elements");
     if (this.#open.length >= this.#limits.maxDepth) throw new XmlError("nested too deeply");
