@@ -27,41 +27,55 @@ export function signingName(service: Service): string {
 /** A signed request is required and there is no signature at all. S3 operations rather get a policy decision. */
 export function missingAuthentication(service: Service): ServiceError {
   switch (dialectOf(service)) {
-    case "s3": return new ServiceError("AccessDenied", "Access Denied", { status: 403 });
-    case "json": return new ServiceError("MissingAuthenticationTokenException", "Missing Authentication Token", { status: 400 });
-    case "query": return new ServiceError("MissingAuthenticationToken", "Request is missing Authentication Token", { status: 403 });
+    case "s3":
+      return new ServiceError("AccessDenied", "Access Denied", { status: 403 });
+    case "json":
+      return new ServiceError("MissingAuthenticationTokenException", "Missing Authentication Token", { status: 400 });
+    case "query":
+      return new ServiceError("MissingAuthenticationToken", "Request is missing Authentication Token", { status: 403 });
   }
 }
 
 /** The access key id is unknown or inactive. */
 export function unknownAccessKey(service: Service, accessKeyId: string): ServiceError {
   switch (dialectOf(service)) {
-    case "s3": return new ServiceError("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.",
-      { status: 403, fields: { AWSAccessKeyId: accessKeyId } });
-    case "json": return new ServiceError("UnrecognizedClientException", "The security token included in the request is invalid.",
-      { status: 400 });
-    case "query": return new ServiceError("InvalidClientTokenId", "The security token included in the request is invalid.",
-      { status: 403 });
+    case "s3":
+      return new ServiceError("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.", {
+        status: 403,
+        fields: { AWSAccessKeyId: accessKeyId },
+      });
+    case "json":
+      return new ServiceError("UnrecognizedClientException", "The security token included in the request is invalid.", {
+        status: 400,
+      });
+    case "query":
+      return new ServiceError("InvalidClientTokenId", "The security token included in the request is invalid.", { status: 403 });
   }
 }
 
 /** The session token does not belong to the access key, or is damaged. The token itself is not repeated. */
 export function invalidSessionToken(service: Service): ServiceError {
   switch (dialectOf(service)) {
-    case "s3": return new ServiceError("InvalidToken", "The provided token is malformed or otherwise invalid.", { status: 400 });
-    case "json": return new ServiceError("UnrecognizedClientException", "The security token included in the request is invalid.",
-      { status: 400 });
-    case "query": return new ServiceError("InvalidClientTokenId", "The security token included in the request is invalid.",
-      { status: 403 });
+    case "s3":
+      return new ServiceError("InvalidToken", "The provided token is malformed or otherwise invalid.", { status: 400 });
+    case "json":
+      return new ServiceError("UnrecognizedClientException", "The security token included in the request is invalid.", {
+        status: 400,
+      });
+    case "query":
+      return new ServiceError("InvalidClientTokenId", "The security token included in the request is invalid.", { status: 403 });
   }
 }
 
 /** The session has ended. */
 export function expiredSessionToken(service: Service): ServiceError {
   switch (dialectOf(service)) {
-    case "s3": return new ServiceError("ExpiredToken", "The provided token has expired.", { status: 400 });
-    case "json": return new ServiceError("ExpiredTokenException", "The security token included in the request is expired", { status: 400 });
-    case "query": return new ServiceError("ExpiredToken", "The security token included in the request is expired", { status: 403 });
+    case "s3":
+      return new ServiceError("ExpiredToken", "The provided token has expired.", { status: 400 });
+    case "json":
+      return new ServiceError("ExpiredTokenException", "The security token included in the request is expired", { status: 400 });
+    case "query":
+      return new ServiceError("ExpiredToken", "The security token included in the request is expired", { status: 403 });
   }
 }
 
@@ -89,13 +103,16 @@ export function refusedSignature(dialect: "json" | "query", message: string): Se
 
 /** How AWS's front end names an Authorization header without repeating it. */
 export function hashedAuthorization(value: string): string {
-  return `(Hashed with SHA-256 and encoded with Base64) Authorization=${createHash("sha256").update(value, "latin1").digest("base64")}`;
+  const digest = createHash("sha256").update(value, "latin1").digest("base64");
+  return `(Hashed with SHA-256 and encoded with Base64) Authorization=${digest}`;
 }
 
 /** S3: a header asks for something this server does not do. */
 export function headerNotImplemented(header: string, value: string): ServiceError {
-  return new ServiceError("NotImplemented", "A header you provided implies functionality that is not implemented",
-    { status: 501, fields: { Header: header, AdditionalMessage: value } });
+  return new ServiceError("NotImplemented", "A header you provided implies functionality that is not implemented", {
+    status: 501,
+    fields: { Header: header, AdditionalMessage: value },
+  });
 }
 
 /** S3 `InvalidArgument` with the argument that it is about. */

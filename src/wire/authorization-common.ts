@@ -72,10 +72,15 @@ export function oldSignature(dialect: Dialect): ServiceError {
 
 /**
  * Splits and checks a credential.
- * @throws ServiceError AuthorizationHeaderMalformed, AuthorizationQueryParametersError; IncompleteSignature…, InvalidSignature…
+ * @throws ServiceError AuthorizationHeaderMalformed, AuthorizationQueryParametersError; JSON and query services:
+ *   IncompleteSignature(Exception), InvalidSignatureException, SignatureDoesNotMatch
  */
-export function parseCredential(reader: ClaimReader, kind: "header" | "query", credential: string, amzDate: string):
-    { accessKeyId: string; scope: CredentialScope } {
+export function parseCredential(
+  reader: ClaimReader,
+  kind: "header" | "query",
+  credential: string,
+  amzDate: string,
+): { accessKeyId: string; scope: CredentialScope } {
   const parts = credential.split("/");
   const [accessKeyId = "", date = "", region = "", service = "", terminator = ""] = parts;
   const expected = signingName(reader.options.service);
@@ -85,8 +90,10 @@ export function parseCredential(reader: ClaimReader, kind: "header" | "query", c
     if (fault !== undefined) throw malformed(kind, fault);
   } else {
     if (parts.length !== 5) {
-      throw incompleteSignature(dialect, "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, "
-        + `got: ${parts.length}`);
+      throw incompleteSignature(
+        dialect,
+        "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, " + `got: ${parts.length}`,
+      );
     }
     if (terminator !== "aws4_request") {
       throw refusedSignature(dialect, "Credential should be scoped with a valid terminator: 'aws4_request'.");
@@ -94,8 +101,11 @@ export function parseCredential(reader: ClaimReader, kind: "header" | "query", c
     if (service !== expected) throw refusedSignature(dialect, `Credential should be scoped to correct service: '${expected}'.`);
     if (region === "") throw refusedSignature(dialect, "Credential should be scoped to a valid region. ");
     if (date !== amzDate.slice(0, 8)) {
-      throw refusedSignature(dialect, "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
-        + `'${date.slice(0, 16)}' != '${amzDate.slice(0, 8)}', from '${amzDate}'.`);
+      throw refusedSignature(
+        dialect,
+        "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: " +
+          `'${date.slice(0, 16)}' != '${amzDate.slice(0, 8)}', from '${amzDate}'.`,
+      );
     }
   }
   return { accessKeyId, scope: { date, region, service } };
@@ -105,13 +115,14 @@ export function parseCredential(reader: ClaimReader, kind: "header" | "query", c
 function s3CredentialFault(parts: readonly string[], expected: string, amzDate: string): string | undefined {
   const [accessKeyId = "", date = "", region = "", service = "", terminator = ""] = parts;
   if (parts.length !== 5 || region === "") {
-    return "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".";
+    return 'the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".';
   }
   if (accessKeyId === "") return "a non-empty Access Key (AKID) must be provided in the credential.";
   if (!/^\d{8}$/.test(date)) {
     return `incorrect date format "${date.slice(0, 16)}". This date in the credential must be in the format "yyyyMMdd".`;
   }
-  if (terminator !== "aws4_request") return `incorrect terminator "${terminator.slice(0, 40)}". This endpoint uses "aws4_request".`;
+  if (terminator !== "aws4_request")
+    return `incorrect terminator "${terminator.slice(0, 40)}". This endpoint uses "aws4_request".`;
   if (service !== expected) return `incorrect service "${service.slice(0, 40)}". This endpoint belongs to "${expected}".`;
   if (date !== amzDate.slice(0, 8)) {
     return `Invalid credential date "${date}". This date is not the same as X-Amz-Date: "${amzDate.slice(0, 8)}".`;
@@ -122,7 +133,9 @@ function s3CredentialFault(parts: readonly string[], expected: string, amzDate: 
 function malformed(kind: "header" | "query", fault: string): ServiceError {
   return kind === "header"
     ? new ServiceError("AuthorizationHeaderMalformed", `The authorization header is malformed; ${fault}`, { status: 400 })
-    : new ServiceError("AuthorizationQueryParametersError", `Error parsing the X-Amz-Credential parameter; ${fault}`, { status: 400 });
+    : new ServiceError("AuthorizationQueryParametersError", `Error parsing the X-Amz-Credential parameter; ${fault}`, {
+        status: 400,
+      });
 }
 
 /** Host and every `x-amz-*` header that is there must be signed, or what they say is anyone's. */
@@ -134,10 +147,15 @@ export function assertAllSigned(reader: ClaimReader, names: readonly string[]): 
   const open = reader.parameters.has("X-Amz-Signature") ? unsigned.filter((name) => name !== "x-amz-content-sha256") : unsigned;
   if (open.length === 0) return;
   if (reader.dialect === "s3") {
-    throw new ServiceError("AccessDenied", "There were headers present in the request which were not signed",
-      { status: 403, fields: { HeadersNotSigned: open.join(", ") } });
+    throw new ServiceError("AccessDenied", "There were headers present in the request which were not signed", {
+      status: 403,
+      fields: { HeadersNotSigned: open.join(", ") },
+    });
   }
-  throw refusedSignature(reader.dialect, open[0] === "host"
-    ? "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
-    : `'${open[0] ?? ""}' must be a 'SignedHeader' in the AWS Authorization.`);
+  throw refusedSignature(
+    reader.dialect,
+    open[0] === "host"
+      ? "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
+      : `'${open[0] ?? ""}' must be a 'SignedHeader' in the AWS Authorization.`,
+  );
 }

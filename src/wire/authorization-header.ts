@@ -5,10 +5,22 @@
  */
 import { ServiceError } from "../lib/errors.js";
 import {
-  hashedAuthorization, headerNotImplemented, incompleteSignature, invalidArgument, refusedSignature, type Dialect,
+  hashedAuthorization,
+  headerNotImplemented,
+  incompleteSignature,
+  invalidArgument,
+  refusedSignature,
+  type Dialect,
 } from "./auth-errors.js";
 import {
-  ECDSA, MAX_SKEW_MS, assertAllSigned, headerOf, oldSignature, parseCredential, type ClaimReader, type SignatureClaim,
+  ECDSA,
+  MAX_SKEW_MS,
+  assertAllSigned,
+  headerOf,
+  oldSignature,
+  parseCredential,
+  type ClaimReader,
+  type SignatureClaim,
 } from "./authorization-common.js";
 import { parsePayloadHash } from "./payload-mode.js";
 import { ALGORITHM, formatAmzDate, formatIsoSeconds, parseAmzDate } from "./sigv4.js";
@@ -33,7 +45,14 @@ export function headerClaim(reader: ClaimReader, authorization: string): Signatu
   const names = signedHeaders.toLowerCase().split(";");
   assertAllSigned(reader, names);
   return {
-    kind: "header", accessKeyId, scope, amzDate, signedAtMs, signature, signedHeaders: names, expiresSeconds: undefined,
+    kind: "header",
+    accessKeyId,
+    scope,
+    amzDate,
+    signedAtMs,
+    signature,
+    signedHeaders: names,
+    expiresSeconds: undefined,
     sessionToken: headerOf(reader, "x-amz-security-token"),
     payloadHash: dialect === "s3" ? requiredPayloadHash(reader) : undefined,
   };
@@ -54,8 +73,10 @@ function components(text: string): Map<string, string> | undefined {
 function otherMechanism(reader: ClaimReader, algorithm: string, value: string): ServiceError {
   if (algorithm === "AWS") return oldSignature(reader.dialect);
   if (reader.dialect !== "s3") {
-    return incompleteSignature(reader.dialect, `Unsupported AWS 'algorithm': '${algorithm.slice(0, 40)}' (only ${ALGORITHM} for now). `
-      + hashedAuthorization(value));
+    return incompleteSignature(
+      reader.dialect,
+      `Unsupported AWS 'algorithm': '${algorithm.slice(0, 40)}' (only ${ALGORITHM} for now). ` + hashedAuthorization(value),
+    );
   }
   if (algorithm === ECDSA) return headerNotImplemented("Authorization", ECDSA);
   return invalidArgument("Unsupported Authorization Type", "Authorization", algorithm.slice(0, 40));
@@ -70,8 +91,12 @@ interface Found {
 
 function componentsMissing(dialect: Dialect, value: string, found: Found): ServiceError {
   if (dialect === "s3") {
-    return new ServiceError("AuthorizationHeaderMalformed", "The authorization header is malformed; the authorization header requires "
-      + "three components: Credential, SignedHeaders, and Signature.", { status: 400 });
+    return new ServiceError(
+      "AuthorizationHeaderMalformed",
+      "The authorization header is malformed; the authorization header requires " +
+        "three components: Credential, SignedHeaders, and Signature.",
+      { status: 400 },
+    );
   }
   const missing = [
     ...(found.credential ? [] : ["Authorization header requires 'Credential' parameter."]),
@@ -87,8 +112,10 @@ function dateMissing(dialect: Dialect, value: string): ServiceError {
   if (dialect === "s3") {
     return new ServiceError("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header", { status: 403 });
   }
-  return incompleteSignature(dialect, "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. "
-    + hashedAuthorization(value));
+  return incompleteSignature(
+    dialect,
+    "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. " + hashedAuthorization(value),
+  );
 }
 
 /** X-Amz-Date, else Date (ISO basic form or RFC 1123). */
@@ -97,15 +124,22 @@ function headerDate(reader: ClaimReader): { amzDate: string | undefined; signedA
   if (text === undefined) return { amzDate: undefined, signedAtMs: undefined };
   const iso = parseAmzDate(text);
   if (iso !== undefined) return { amzDate: text, signedAtMs: iso };
-  const http = /^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d (GMT|[+-]0000)$/.test(text) ? Date.parse(text) : Number.NaN;
+  const http = /^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d (GMT|[+-]0000)$/.test(text)
+    ? Date.parse(text)
+    : Number.NaN;
   if (!Number.isNaN(http)) return { amzDate: formatAmzDate(http), signedAtMs: http };
   if (reader.dialect === "s3") return { amzDate: undefined, signedAtMs: undefined };
-  throw incompleteSignature(reader.dialect,
-    `Date must be in ISO-8601 'basic format'. Got '${text.slice(0, 64)}'. See http://en.wikipedia.org/wiki/ISO_8601`);
+  throw incompleteSignature(
+    reader.dialect,
+    `Date must be in ISO-8601 'basic format'. Got '${text.slice(0, 64)}'. See http://en.wikipedia.org/wiki/ISO_8601`,
+  );
 }
 
 function assertFresh(reader: ClaimReader, amzDate: string, signedAtMs: number): void {
-  const { dialect, options: { nowMs } } = reader;
+  const {
+    dialect,
+    options: { nowMs },
+  } = reader;
   if (Math.abs(nowMs - signedAtMs) <= MAX_SKEW_MS) return;
   if (dialect === "s3") {
     throw new ServiceError("RequestTimeTooSkewed", "The difference between the request time and the current time is too large.", {
@@ -114,9 +148,12 @@ function assertFresh(reader: ClaimReader, amzDate: string, signedAtMs: number): 
     });
   }
   const now = formatAmzDate(nowMs);
-  throw refusedSignature(dialect, signedAtMs < nowMs
-    ? `Signature expired: ${amzDate} is now earlier than ${formatAmzDate(nowMs - MAX_SKEW_MS)} (${now} - 15 min.)`
-    : `Signature not yet current: ${amzDate} is still later than ${formatAmzDate(nowMs + MAX_SKEW_MS)} (${now} + 15 min.)`);
+  throw refusedSignature(
+    dialect,
+    signedAtMs < nowMs
+      ? `Signature expired: ${amzDate} is now earlier than ${formatAmzDate(nowMs - MAX_SKEW_MS)} (${now} - 15 min.)`
+      : `Signature not yet current: ${amzDate} is still later than ${formatAmzDate(nowMs + MAX_SKEW_MS)} (${now} + 15 min.)`,
+  );
 }
 
 /** S3 header authentication: `x-amz-content-sha256` is required. */

@@ -22,10 +22,30 @@ export type { AuthorizationClaim, ParseOptions, SignatureClaim } from "./authori
 
 /** Lists that HTTP may spread over several lines, and metadata, which S3 folds. Everything else `x-amz-*` has one value. */
 const MAY_REPEAT = /^x-amz-(meta-|object-attributes$|optional-object-attributes$)/;
-const SINGLE = new Set(["authorization", "host", "date", "content-length", "content-md5", "content-type", "content-encoding",
-  "transfer-encoding", "range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since"]);
-const AUTH_PARAMETERS = new Set(["x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-signedheaders",
-  "x-amz-signature", "x-amz-security-token"]);
+const SINGLE = new Set([
+  "authorization",
+  "host",
+  "date",
+  "content-length",
+  "content-md5",
+  "content-type",
+  "content-encoding",
+  "transfer-encoding",
+  "range",
+  "if-match",
+  "if-none-match",
+  "if-modified-since",
+  "if-unmodified-since",
+]);
+const AUTH_PARAMETERS = new Set([
+  "x-amz-algorithm",
+  "x-amz-credential",
+  "x-amz-date",
+  "x-amz-expires",
+  "x-amz-signedheaders",
+  "x-amz-signature",
+  "x-amz-security-token",
+]);
 
 /** Values by name as sent, canonically encoded. */
 type Parameters = ReadonlyMap<string, readonly string[]>;
@@ -92,8 +112,9 @@ export function parseAuthorization(head: RequestHead, options: ParseOptions): Au
 }
 
 function twoMechanisms(dialect: Dialect, authorization: string): ServiceError {
-  const message = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or "
-    + "the Authorization header should be specified";
+  const message =
+    "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or " +
+    "the Authorization header should be specified";
   // The value is not repeated beyond its first word: the rest identifies the caller.
   if (dialect === "s3") return invalidArgument(message, "Authorization", authorization.split(" ")[0] ?? "");
   return incompleteSignature(dialect, message);

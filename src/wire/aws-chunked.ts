@@ -11,7 +11,13 @@
 import { createHash, type Hash } from "node:crypto";
 import { ServiceError } from "../lib/errors.js";
 import {
-  ALGORITHM, EMPTY_SHA256, sameSignature, scopeText, signatureDoesNotMatch, signatureOf, type VerifiedSignature,
+  ALGORITHM,
+  EMPTY_SHA256,
+  sameSignature,
+  scopeText,
+  signatureDoesNotMatch,
+  signatureOf,
+  type VerifiedSignature,
 } from "./sigv4.js";
 
 /** Longest chunk header: 16 hex digits, the signature extension, and room. */
@@ -41,12 +47,19 @@ export function incompleteBody(cause?: unknown): ServiceError {
 
 /** The body is not as long as it was declared to be. */
 export function wrongLength(): ServiceError {
-  return new ServiceError("IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header",
-    { status: 400 });
+  return new ServiceError(
+    "IncompleteBody",
+    "You did not provide the number of bytes specified by the Content-Length HTTP header",
+    { status: 400 },
+  );
 }
 
-const malformedTrailer = (): ServiceError => new ServiceError("MalformedTrailerError",
-  "The request contained trailing data that was not well-formed or did not conform to our published schema.", { status: 400 });
+const malformedTrailer = (): ServiceError =>
+  new ServiceError(
+    "MalformedTrailerError",
+    "The request contained trailing data that was not well-formed or did not conform to our published schema.",
+    { status: 400 },
+  );
 
 /** Push decoder: `push` yields decoded bytes (views of the input), `end` checks that the body is whole. */
 export class AwsChunkedDecoder {
@@ -119,7 +132,9 @@ export class AwsChunkedDecoder {
 
   #openChunk(line: string): void {
     const { seed, decodedSizeBytes, minChunkBytes } = this.#framing;
-    const match = (seed === undefined ? /^([0-9a-fA-F]{1,16})$/ : /^([0-9a-fA-F]{1,16});chunk-signature=([0-9a-f]{64})$/).exec(line);
+    const match = (seed === undefined ? /^([0-9a-fA-F]{1,16})$/ : /^([0-9a-fA-F]{1,16});chunk-signature=([0-9a-f]{64})$/).exec(
+      line,
+    );
     if (match === null) throw incompleteBody();
     const size = Number.parseInt(match[1] ?? "", 16);
     this.#signature = match[2] ?? "";
@@ -145,8 +160,11 @@ export class AwsChunkedDecoder {
   }
 
   #chunkTooSmall(): ServiceError {
-    return new ServiceError("InvalidChunkSizeError", `Only the last chunk is allowed to have a size less than ${this.#framing.minChunkBytes} bytes`,
-      { status: 403, fields: { Chunk: String(this.#chunks + 1), BadChunkSize: String(this.#lastSize) } });
+    return new ServiceError(
+      "InvalidChunkSizeError",
+      `Only the last chunk is allowed to have a size less than ${this.#framing.minChunkBytes} bytes`,
+      { status: 403, fields: { Chunk: String(this.#chunks + 1), BadChunkSize: String(this.#lastSize) } },
+    );
   }
 
   #verifyChunk(sha256: string): void {
@@ -174,7 +192,8 @@ export class AwsChunkedDecoder {
       const name = line.slice(0, Math.max(colon, 0)).trim().toLowerCase();
       const value = line.slice(colon + 1).trim();
       if (name === "x-amz-trailer-signature" && seed !== undefined && signature === undefined) signature = value;
-      else if (name !== "" && name === trailer && this.#trailerValue === undefined && signature === undefined) this.#trailerValue = value;
+      else if (name !== "" && name === trailer && this.#trailerValue === undefined && signature === undefined)
+        this.#trailerValue = value;
       else throw malformedTrailer();
     }
     if (trailer !== undefined && this.#trailerValue === undefined) throw malformedTrailer();

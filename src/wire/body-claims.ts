@@ -53,7 +53,10 @@ function claimedDigest(header: HeaderReader, algorithm: ChecksumAlgorithm, inHea
 function announcedTrailer(header: HeaderReader, trailers: boolean): ChecksumAlgorithm | undefined {
   const text = header("x-amz-trailer");
   if (text === undefined || text.trim() === "") return undefined;
-  const names = text.split(",").map((name) => name.trim().toLowerCase()).filter((name) => name !== "x-amz-trailer-signature");
+  const names = text
+    .split(",")
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== "x-amz-trailer-signature");
   const algorithm = algorithmOfHeader(names[0] ?? "");
   if (!trailers || names.length !== 1 || algorithm === undefined) {
     throw invalidRequest("The value specified in the x-amz-trailer header is not supported");
@@ -68,7 +71,9 @@ function assertSdkAlgorithm(header: HeaderReader, accompanied: boolean): void {
     throw invalidRequest("Value for x-amz-sdk-checksum-algorithm header is invalid.");
   }
   if (accompanied) return; // beside a checksum the parameter is ignored
-  throw invalidRequest("x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.");
+  throw invalidRequest(
+    "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.",
+  );
 }
 
 function contentMd5(header: HeaderReader): Buffer | undefined {
@@ -76,8 +81,10 @@ function contentMd5(header: HeaderReader): Buffer | undefined {
   if (text === undefined) return undefined;
   const digest = decodeChecksum("MD5", text.trim());
   if (digest !== undefined) return digest;
-  throw new ServiceError("InvalidDigest", "The Content-MD5 you specified was invalid.",
-    { status: 400, fields: { "Content-MD5": text.slice(0, 100) } });
+  throw new ServiceError("InvalidDigest", "The Content-MD5 you specified was invalid.", {
+    status: 400,
+    fields: { "Content-MD5": text.slice(0, 100) },
+  });
 }
 
 /** The body does not have the checksum claimed in a header or trailer. */
@@ -88,6 +95,7 @@ export function badChecksum(algorithm: ChecksumAlgorithm): ServiceError {
 /** The body does not have the Content-MD5 claimed. */
 export function badMd5(expected: Buffer, calculated: Buffer): ServiceError {
   return new ServiceError("BadDigest", "The Content-MD5 you specified did not match what we received.", {
-    status: 400, fields: { ExpectedDigest: expected.toString("base64"), CalculatedDigest: calculated.toString("base64") },
+    status: 400,
+    fields: { ExpectedDigest: expected.toString("base64"), CalculatedDigest: calculated.toString("base64") },
   });
 }

@@ -21,7 +21,16 @@ export interface Hasher {
 
 /** Digest sizes in bytes; the keys are all algorithms. */
 export const CHECKSUM_SIZES: Readonly<Record<ChecksumAlgorithm, number>> = {
-  CRC32: 4, CRC32C: 4, CRC64NVME: 8, SHA1: 20, SHA256: 32, SHA512: 64, MD5: 16, XXHASH64: 8, XXHASH3: 8, XXHASH128: 16,
+  CRC32: 4,
+  CRC32C: 4,
+  CRC64NVME: 8,
+  SHA1: 20,
+  SHA256: 32,
+  SHA512: 64,
+  MD5: 16,
+  XXHASH64: 8,
+  XXHASH3: 8,
+  XXHASH128: 16,
 };
 
 export const CHECKSUM_ALGORITHMS = Object.keys(CHECKSUM_SIZES) as readonly ChecksumAlgorithm[];
@@ -90,7 +99,7 @@ const isWasm = (algorithm: ChecksumAlgorithm): algorithm is WasmAlgorithm => alg
 async function wasm(algorithm: WasmAlgorithm): Promise<Hasher> {
   const pool = pools.get(algorithm) ?? [];
   pools.set(algorithm, pool);
-  const instance = (pool.pop() ?? await WASM[algorithm]()).init();
+  const instance = (pool.pop() ?? (await WASM[algorithm]())).init();
   return {
     update: (bytes) => void instance.update(bytes),
     digest() {

@@ -83,7 +83,8 @@ export class WireClient {
     const streaming = typeof request.body === "object" && !(request.body instanceof Uint8Array);
     const bytes = request.body === undefined || streaming ? Buffer.alloc(0) : Buffer.from(request.body as Uint8Array | string);
     const headers: Record<string, string> = { host: this.#url.host, ...request.headers };
-    if (!streaming && (bytes.length > 0 || !["GET", "HEAD", "DELETE"].includes(request.method))) headers["content-length"] = String(bytes.length);
+    if (!streaming && (bytes.length > 0 || !["GET", "HEAD", "DELETE"].includes(request.method)))
+      headers["content-length"] = String(bytes.length);
     const signed = this.#sign({ ...request, target, headers }, streaming ? "UNSIGNED-PAYLOAD" : sha256Hex(bytes));
     return this.#transmit(request, { target, headers: signed, source: streaming ? request.body : bytes });
   }
@@ -94,15 +95,23 @@ export class WireClient {
     if (signer === undefined) throw new Error("presigning needs credentials");
     const headers = { host: this.#url.host, ...request.headers };
     const unsigned = { method: request.method, target: targetOf(request), headers };
-    return this.#url.origin + presignTarget(unsigned, signer, expiresSeconds, signer.service === "s3" ? "UNSIGNED-PAYLOAD" : sha256Hex(""));
+    return (
+      this.#url.origin +
+      presignTarget(unsigned, signer, expiresSeconds, signer.service === "s3" ? "UNSIGNED-PAYLOAD" : sha256Hex(""))
+    );
   }
 
   /** Calls an aws-json operation. @param target e.g. `TrentService.CreateKey` @throws ServiceError */
   async json(service: "kms" | "coffer", target: string, input: object): Promise<unknown> {
-    const answer = expectOk(await this.send({
-      service, method: "POST", path: "/", body: JSON.stringify(input),
-      headers: { "content-type": "application/x-amz-json-1.1", "x-amz-target": target },
-    }));
+    const answer = expectOk(
+      await this.send({
+        service,
+        method: "POST",
+        path: "/",
+        body: JSON.stringify(input),
+        headers: { "content-type": "application/x-amz-json-1.1", "x-amz-target": target },
+      }),
+    );
     return answer.body.length === 0 ? {} : JSON.parse(answer.body.toString("utf8"));
   }
 
@@ -110,9 +119,14 @@ export class WireClient {
   async query(service: "iam" | "sts", action: string, parameters: Readonly<Record<string, string>> = {}): Promise<string> {
     const version = service === "iam" ? "2010-05-08" : "2011-06-15";
     const body = Object.entries({ Action: action, Version: version, ...parameters })
-      .map(([name, value]) => `${percentEncode(name)}=${percentEncode(value)}`).join("&");
+      .map(([name, value]) => `${percentEncode(name)}=${percentEncode(value)}`)
+      .join("&");
     const answer = await this.send({
-      service, method: "POST", path: "/", body, headers: { "content-type": "application/x-www-form-urlencoded; charset=utf-8" },
+      service,
+      method: "POST",
+      path: "/",
+      body,
+      headers: { "content-type": "application/x-www-form-urlencoded; charset=utf-8" },
     });
     return expectOk(answer).body.toString("utf8");
   }
@@ -124,19 +138,35 @@ export class WireClient {
 
   #sign(request: WireRequest & { target: string; headers: Record<string, string> }, payloadHash: string): Record<string, string> {
     const signer = this.#signer(request.service);
-    return signer === undefined ? request.headers : signHeaders(request, signer, request.headers["x-amz-content-sha256"] ?? payloadHash);
+    return signer === undefined
+      ? request.headers
+      : signHeaders(request, signer, request.headers["x-amz-content-sha256"] ?? payloadHash);
   }
 
-  #transmit(request: WireRequest, { target, headers, source }: {
-    target: string; headers: Record<string, string>; source: WireRequest["body"];
-  }): Promise<WireStream> {
+  #transmit(
+    request: WireRequest,
+    {
+      target,
+      headers,
+      source,
+    }: {
+      target: string;
+      headers: Record<string, string>;
+      source: WireRequest["body"];
+    },
+  ): Promise<WireStream> {
     const { protocol, hostname, port } = this.#url;
     const send = protocol === "https:" ? httpsRequest : httpRequest;
-    const encoded = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, Buffer.from(value, "utf8").toString("latin1")]));
+    const encoded = Object.fromEntries(
+      Object.entries(headers).map(([name, value]) => [name, Buffer.from(value, "utf8").toString("latin1")]),
+    );
     return new Promise((resolve, reject) => {
       const outgoing = send({
-        method: request.method, path: target, headers: encoded,
-        host: hostname.replace(/^\[|\]$/g, ""), ...(port === "" ? {} : { port }),
+        method: request.method,
+        path: target,
+        headers: encoded,
+        host: hostname.replace(/^\[|\]$/g, ""),
+        ...(port === "" ? {} : { port }),
         ...(this.#options.ca === undefined ? {} : { ca: this.#options.ca }),
         ...(request.signal === undefined ? {} : { signal: request.signal }),
       });
@@ -150,7 +180,8 @@ export class WireClient {
 }
 
 function targetOf({ path, query = {} }: Pick<WireRequest, "path" | "query">): string {
-  const pairs = Object.entries(query).filter((pair): pair is [string, string] => pair[1] !== undefined)
+  const pairs = Object.entries(query)
+    .filter((pair): pair is [string, string] => pair[1] !== undefined)
     .map(([name, value]) => `${percentEncode(name)}=${percentEncode(value)}`);
   if (pairs.length === 0) return path;
   return `${path}${path.includes("?") ? "&" : "?"}${pairs.join("&")}`;
@@ -174,11 +205,11 @@ export function answerError({ status, body }: WireAnswer): ServiceError {
   return new ServiceError(code, unescapeXml(/<Message>([^<]*)<\/Message>/.exec(text)?.[1] ?? ""), { status });
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { lt: "<", gt: ">", amp: "&", quot: "\"", apos: "'" };
+const ENTITIES: Readonly<Record<string, string>> = { lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" };
 
 function unescapeXml(text: string): string {
   return text.replace(/&(?:#(\d+)|#x([0-9a-fA-F]+)|(\w+));/g, (whole, decimal?: string, hex?: string, name?: string) => {
     const code = decimal !== undefined ? Number(decimal) : hex !== undefined ? Number.parseInt(hex, 16) : undefined;
-    return code !== undefined && code <= 0x10ffff ? String.fromCodePoint(code) : ENTITIES[name ?? ""] ?? whole;
+    return code !== undefined && code <= 0x10ffff ? String.fromCodePoint(code) : (ENTITIES[name ?? ""] ?? whole);
   });
 }

@@ -9,8 +9,10 @@ import { ServiceError } from "../lib/errors.js";
 const PART_HEAD_LIMIT = 8 * 1024;
 const CRLF = "\r\n";
 
-export const malformedPost = (): ServiceError => new ServiceError("MalformedPOSTRequest",
-  "The body of your POST request is not well-formed multipart/form-data.", { status: 400 });
+export const malformedPost = (): ServiceError =>
+  new ServiceError("MalformedPOSTRequest", "The body of your POST request is not well-formed multipart/form-data.", {
+    status: 400,
+  });
 
 /** Boundary of a multipart/form-data content type, or undefined where it is none. */
 export function formBoundary(contentType: string | undefined): string | undefined {
@@ -79,7 +81,7 @@ export class MultipartReader {
         this.#buffer = this.#buffer.subarray(safe);
         yield piece;
       }
-      if (!await this.#fill()) throw malformedPost();
+      if (!(await this.#fill())) throw malformedPost();
     }
   }
 
@@ -117,7 +119,7 @@ export class MultipartReader {
   }
 
   async #need(bytes: number): Promise<void> {
-    while (this.#buffer.length < bytes) if (!await this.#fill()) throw malformedPost();
+    while (this.#buffer.length < bytes) if (!(await this.#fill())) throw malformedPost();
   }
 
   async #until(mark: string, limit: number): Promise<string> {
@@ -131,7 +133,7 @@ export class MultipartReader {
         return text;
       }
       from = Math.max(0, this.#buffer.length - mark.length + 1);
-      if (!await this.#fill()) throw malformedPost();
+      if (!(await this.#fill())) throw malformedPost();
     }
   }
 }
@@ -163,5 +165,5 @@ function partHead(lines: string): FormPart {
 function parameter(disposition: string, name: string): string | undefined {
   const match = new RegExp(`;\\s*${name}=(?:"((?:\\\\"|[^"])*)"|([^\\s;"]+))`, "i").exec(disposition);
   const value = match?.[1] ?? match?.[2];
-  return value === undefined ? undefined : formText(Buffer.from(value.replaceAll("\\\"", "\"").replaceAll("%22", "\""), "latin1"));
+  return value === undefined ? undefined : formText(Buffer.from(value.replaceAll('\\"', '"').replaceAll("%22", '"'), "latin1"));
 }

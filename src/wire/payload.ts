@@ -79,7 +79,8 @@ export function payloadMode(options: Pick<OpenBodyOptions, "claim" | "signature"
   const { claim } = options;
   if (claim.kind !== "anonymous") {
     const mode = parsePayloadHash(claim.payloadHash ?? "UNSIGNED-PAYLOAD");
-    if (mode.kind === "chunked" && options.signature === undefined) throw new Error("invariant: body opened before its signature was verified");
+    if (mode.kind === "chunked" && options.signature === undefined)
+      throw new Error("invariant: body opened before its signature was verified");
     return mode;
   }
   const declared = header("x-amz-content-sha256")?.trim();
@@ -89,7 +90,8 @@ export function payloadMode(options: Pick<OpenBodyOptions, "claim" | "signature"
     return mode;
   }
   // Unsigned SDK requests carry the framing but no hash.
-  const framed = /(^|,)\s*aws-chunked\s*(,|$)/i.test(header("content-encoding") ?? "") && header("x-amz-decoded-content-length") !== undefined;
+  const framed =
+    /(^|,)\s*aws-chunked\s*(,|$)/i.test(header("content-encoding") ?? "") && header("x-amz-decoded-content-length") !== undefined;
   return framed ? { kind: "chunked", signed: false, trailer: true } : { kind: "unsigned" };
 }
 
@@ -105,14 +107,19 @@ export function declaredSize(header: HeaderReader, mode: PayloadMode): number | 
 
 /** The declared or actual size is beyond the limit. */
 export function entityTooLarge(proposed: number, max: number): ServiceError {
-  return new ServiceError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size",
-    { status: 400, fields: { ProposedSize: String(proposed), MaxSizeAllowed: String(max) } });
+  return new ServiceError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", {
+    status: 400,
+    fields: { ProposedSize: String(proposed), MaxSizeAllowed: String(max) },
+  });
 }
 
 /** `Content-Encoding` as it is stored: `aws-chunked` is framing, not content. Undefined where nothing else is there. */
 export function storedContentEncoding(value: string | undefined): string | undefined {
   if (value === undefined || !/aws-chunked/i.test(value)) return value;
-  const rest = value.split(",").map((coding) => coding.trim()).filter((coding) => coding !== "" && coding.toLowerCase() !== "aws-chunked");
+  const rest = value
+    .split(",")
+    .map((coding) => coding.trim())
+    .filter((coding) => coding !== "" && coding.toLowerCase() !== "aws-chunked");
   return rest.length === 0 ? undefined : rest.join(",");
 }
 
@@ -146,7 +153,10 @@ export function verifiedBody(options: OpenBodyOptions, shape: BodyShape): Verifi
     trailer = () => decoder.trailerValue;
   }
   return new VerifiedBody({
-    source, declaredSizeBytes, claims, trailer,
+    source,
+    declaredSizeBytes,
+    claims,
+    trailer,
     sha256: mode.kind === "hash" ? mode.sha256 : undefined,
     maxSizeBytes: options.maxSizeBytes ?? MAX_PUT_BYTES,
     onStart: options.onStart,
@@ -251,15 +261,25 @@ export class VerifiedBody implements RequestBody {
   }
 
   #verify(digests: ReadonlyMap<ChecksumAlgorithm, Buffer>): void {
-    const { sha256, claims: { md5, checksum }, trailer } = this.#parts;
+    const {
+      sha256,
+      claims: { md5, checksum },
+      trailer,
+    } = this.#parts;
     const actualSha256 = digests.get("SHA256")?.toString("hex");
     if (sha256 !== undefined && sha256 !== actualSha256) {
-      throw new ServiceError("XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed.", {
-        status: 400, fields: { ClientComputedContentSHA256: sha256, S3ComputedContentSHA256: actualSha256 ?? "" },
-      });
+      throw new ServiceError(
+        "XAmzContentSHA256Mismatch",
+        "The provided 'x-amz-content-sha256' header does not match what was computed.",
+        {
+          status: 400,
+          fields: { ClientComputedContentSHA256: sha256, S3ComputedContentSHA256: actualSha256 ?? "" },
+        },
+      );
     }
     const actualMd5 = digests.get("MD5");
-    if (md5 !== undefined && (actualMd5 === undefined || !equalBytes(md5, actualMd5))) throw badMd5(md5, actualMd5 ?? Buffer.alloc(0));
+    if (md5 !== undefined && (actualMd5 === undefined || !equalBytes(md5, actualMd5)))
+      throw badMd5(md5, actualMd5 ?? Buffer.alloc(0));
     if (checksum === undefined) return;
     const expected = checksum.digest ?? trailerDigest(checksum.algorithm, trailer?.());
     const actual = digests.get(checksum.algorithm);

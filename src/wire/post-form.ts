@@ -42,11 +42,21 @@ export function isPostForm(head: RequestHead): boolean {
  * Reads the fields up to the file. The connection's body is being read from here on.
  * @throws ServiceError PreconditionFailed (no form), MalformedPOSTRequest, MaxPostPreDataLengthExceededError, InvalidArgument
  */
-export async function readPostForm({ head, stream, onStart }: { head: RequestHead; stream: BodySource; onStart?: () => void }): Promise<PostForm> {
+export async function readPostForm({
+  head,
+  stream,
+  onStart,
+}: {
+  head: RequestHead;
+  stream: BodySource;
+  onStart?: () => void;
+}): Promise<PostForm> {
   const boundary = formBoundary(head.headers["content-type"]);
   if (boundary === undefined) {
-    throw new ServiceError("PreconditionFailed", "At least one of the pre-conditions you specified did not hold",
-      { status: 412, fields: { Condition: "Bucket POST must be of the enclosure-type multipart/form-data" } });
+    throw new ServiceError("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", {
+      status: 412,
+      fields: { Condition: "Bucket POST must be of the enclosure-type multipart/form-data" },
+    });
   }
   onStart?.();
   const reader = new MultipartReader(pieces(stream), boundary);
@@ -74,11 +84,14 @@ export async function readPostForm({ head, stream, onStart }: { head: RequestHea
   }
 }
 
-const formTooLarge = (): ServiceError => new ServiceError("MaxPostPreDataLengthExceededError",
-  "Your POST request fields preceding the upload file were too large.",
-  { status: 400, fields: { MaxPostPreDataLengthBytes: String(MAX_FORM_BYTES) } });
+const formTooLarge = (): ServiceError =>
+  new ServiceError("MaxPostPreDataLengthExceededError", "Your POST request fields preceding the upload file were too large.", {
+    status: 400,
+    fields: { MaxPostPreDataLengthBytes: String(MAX_FORM_BYTES) },
+  });
 
-const fileCount = (count: number): ServiceError => invalidArgument("POST requires exactly one file upload per request.", "file", String(count));
+const fileCount = (count: number): ServiceError =>
+  invalidArgument("POST requires exactly one file upload per request.", "file", String(count));
 
 /** The file, then whatever follows it: ignored as on S3, but bounded, and no second file. */
 async function* fileBytes(reader: MultipartReader): AsyncGenerator<Buffer, void, void> {
@@ -91,7 +104,7 @@ async function* fileBytes(reader: MultipartReader): AsyncGenerator<Buffer, void,
       if (trailing > MAX_FORM_BYTES) throw formTooLarge();
     }
   }
-  if (!await reader.drain(MAX_FORM_BYTES)) throw malformedPost();
+  if (!(await reader.drain(MAX_FORM_BYTES))) throw malformedPost();
 }
 
 /** Sizes that a form without policy may have. */
@@ -105,7 +118,12 @@ export const ANY_SIZE: PostSizeRange = { minBytes: 0, maxBytes: Number.MAX_SAFE_
 export function openPostBody(form: PostForm, range: PostSizeRange, maxSizeBytes: number = MAX_PUT_BYTES): RequestBody {
   const claims = readBodyClaims((name) => (name === "x-amz-trailer" ? undefined : form.fields.get(name)), false);
   const limit = Math.min(range.maxBytes, maxSizeBytes);
-  return new VerifiedBody({ source: atLeast(form.file, range.minBytes), declaredSizeBytes: undefined, claims, maxSizeBytes: limit });
+  return new VerifiedBody({
+    source: atLeast(form.file, range.minBytes),
+    declaredSizeBytes: undefined,
+    claims,
+    maxSizeBytes: limit,
+  });
 }
 
 async function* atLeast(file: AsyncIterable<Buffer>, minBytes: number): AsyncGenerator<Buffer, void, void> {
@@ -115,14 +133,40 @@ async function* atLeast(file: AsyncIterable<Buffer>, minBytes: number): AsyncGen
     yield piece;
   }
   if (sizeBytes < minBytes) {
-    throw new ServiceError("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size",
-      { status: 400, fields: { ProposedSize: String(sizeBytes), MinSizeAllowed: String(minBytes) } });
+    throw new ServiceError("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size", {
+      status: 400,
+      fields: { ProposedSize: String(sizeBytes), MinSizeAllowed: String(minBytes) },
+    });
   }
 }
 
-const PLAIN_HEADERS = new Set(["cache-control", "content-type", "content-disposition", "content-encoding", "content-language", "content-md5", "expires"]);
+const PLAIN_HEADERS = new Set([
+  "cache-control",
+  "content-type",
+  "content-disposition",
+  "content-encoding",
+  "content-language",
+  "content-md5",
+  "expires",
+]);
 /** About the signature, the framing, or another operation: never part of the PutObject that a form stands for. */
-const NOT_FOR_PUT = /^x-amz-(algorithm|credential|date|signature|security-token|content-sha256|decoded-content-length|trailer|copy-source.*|metadata-directive|tagging-directive)$/;
+const NOT_FOR_PUT = new Set(
+  [
+    "algorithm",
+    "credential",
+    "date",
+    "signature",
+    "security-token",
+    "content-sha256",
+    "decoded-content-length",
+    "trailer",
+    "metadata-directive",
+    "tagging-directive",
+  ].map((name) => `x-amz-${name}`),
+);
+const isForPut = (header: string): boolean =>
+  PLAIN_HEADERS.has(header) ||
+  (header.startsWith("x-amz-") && !header.startsWith("x-amz-copy-source") && !NOT_FOR_PUT.has(header));
 
 /**
  * The PutObject request that the form stands for: method PUT, path-style target, fields as headers (in Node's form:
@@ -134,13 +178,17 @@ export function postObjectHead(head: RequestHead, form: PostForm, bucket: string
   for (const [name, value] of form.fields) {
     const header = name === "acl" ? "x-amz-acl" : name;
     if (name === "tagging") headers["x-amz-tagging"] = taggingHeader(value);
-    if (!PLAIN_HEADERS.has(header) && (!header.startsWith("x-amz-") || NOT_FOR_PUT.test(header))) continue;
-    if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(value)) throw invalidArgument("POST form fields must not contain control characters", name, "");
+    if (!isForPut(header)) continue;
+    if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(value))
+      throw invalidArgument("POST form fields must not contain control characters", name, "");
     headers[header] = Buffer.from(value.trim(), "utf8").toString("latin1");
   }
   return {
-    method: "PUT", target: `/${percentEncode(bucket)}/${percentEncodePath(form.key)}`, headers,
-    rawHeaders: Object.entries(headers).flat(), secure: head.secure,
+    method: "PUT",
+    target: `/${percentEncode(bucket)}/${percentEncodePath(form.key)}`,
+    headers,
+    rawHeaders: Object.entries(headers).flat(),
+    secure: head.secure,
   };
 }
 
@@ -175,7 +223,9 @@ export function postAnswer(fields: FormFields, posted: PostedObject): PostAnswer
   const status = fields.get("success_action_status");
   if (status === "201") {
     const elements = { Location: posted.location, Bucket: posted.bucket, Key: posted.key, ETag: posted.etag };
-    const inner = Object.entries(elements).map(([name, value]) => `<${name}>${escapeXml(value)}</${name}>`).join("");
+    const inner = Object.entries(elements)
+      .map(([name, value]) => `<${name}>${escapeXml(value)}</${name}>`)
+      .join("");
     return { status: 201, headers, body: `<?xml version="1.0" encoding="UTF-8"?>\n<PostResponse>${inner}</PostResponse>` };
   }
   return { status: status === "200" ? 200 : 204, headers, body: undefined };
@@ -188,8 +238,10 @@ function redirectUrl(text: string | undefined): URL | undefined {
   return url.protocol === "http:" || url.protocol === "https:" ? url : undefined;
 }
 
-const XML_ESCAPES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", "\"": "&quot;", "\r": "&#13;" };
+const XML_ESCAPES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;" };
 
 function escapeXml(text: string): string {
-  return text.replace(/[&<>"\r]/g, (char) => XML_ESCAPES[char] ?? char).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, "\ufffd");
+  return text
+    .replace(/[&<>"\r]/g, (char) => XML_ESCAPES[char] ?? char)
+    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, "\ufffd");
 }

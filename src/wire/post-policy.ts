@@ -5,7 +5,15 @@
  */
 import { ServiceError } from "../lib/errors.js";
 import { invalidArgument } from "./auth-errors.js";
-import { ALGORITHM, parseAmzDate, sameSignature, signatureDoesNotMatch, signatureOf, signingKey, type CredentialScope } from "./sigv4.js";
+import {
+  ALGORITHM,
+  parseAmzDate,
+  sameSignature,
+  signatureDoesNotMatch,
+  signatureOf,
+  signingKey,
+  type CredentialScope,
+} from "./sigv4.js";
 
 /** Text fields of a form by lower-case name, `${filename}` replaced. */
 export type FormFields = ReadonlyMap<string, string>;
@@ -31,13 +39,20 @@ export interface PostSizeRange {
 
 const SIGNING_FIELDS = ["x-amz-signature", "x-amz-credential", "x-amz-algorithm", "x-amz-date", "signature", "awsaccesskeyid"];
 const FIELD_NAMES: Readonly<Record<string, string>> = {
-  "x-amz-algorithm": "X-Amz-Algorithm", "x-amz-credential": "X-Amz-Credential", "x-amz-date": "X-Amz-Date",
-  "x-amz-signature": "X-Amz-Signature", policy: "policy",
+  "x-amz-algorithm": "X-Amz-Algorithm",
+  "x-amz-credential": "X-Amz-Credential",
+  "x-amz-date": "X-Amz-Date",
+  "x-amz-signature": "X-Amz-Signature",
+  policy: "policy",
 };
 
 /** A field that the form must have, and has not, or has behind the file. */
 export function fieldMissing(name: string): ServiceError {
-  return invalidArgument(`Bucket POST must contain a field named '${name}'.  If it is specified, please check the order of the fields.`, name, "");
+  return invalidArgument(
+    `Bucket POST must contain a field named '${name}'.  If it is specified, please check the order of the fields.`,
+    name,
+    "",
+  );
 }
 
 /**
@@ -51,8 +66,11 @@ export function readPostClaim(fields: FormFields): PostClaim | { readonly kind: 
     throw fieldMissing("policy");
   }
   if (fields.has("awsaccesskeyid") || fields.has("signature")) {
-    throw new ServiceError("InvalidRequest",
-      "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.", { status: 400 });
+    throw new ServiceError(
+      "InvalidRequest",
+      "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
+      { status: 400 },
+    );
   }
   const required = (name: string): string => {
     const value = fields.get(name);
@@ -63,21 +81,37 @@ export function readPostClaim(fields: FormFields): PostClaim | { readonly kind: 
   const credential = required("x-amz-credential");
   const amzDate = required("x-amz-date");
   const signature = required("x-amz-signature");
-  if (algorithm !== ALGORITHM) throw invalidArgument(`X-Amz-Algorithm only supports "${ALGORITHM}"`, "X-Amz-Algorithm", algorithm.slice(0, 40));
+  if (algorithm !== ALGORITHM)
+    throw invalidArgument(`X-Amz-Algorithm only supports "${ALGORITHM}"`, "X-Amz-Algorithm", algorithm.slice(0, 40));
   const signedAtMs = parseAmzDate(amzDate);
   if (signedAtMs === undefined) {
     throw invalidArgument("X-Amz-Date must be formatted via ISO8601 Long format", "X-Amz-Date", amzDate.slice(0, 40));
   }
   const [accessKeyId = "", date = "", region = "", service = "", terminator = "", ...more] = credential.split("/");
-  const fits = accessKeyId !== "" && region !== "" && service === "s3" && terminator === "aws4_request" && more.length === 0
-    && date === amzDate.slice(0, 8);
+  const fits =
+    accessKeyId !== "" &&
+    region !== "" &&
+    service === "s3" &&
+    terminator === "aws4_request" &&
+    more.length === 0 &&
+    date === amzDate.slice(0, 8);
   if (!fits) {
-    throw invalidArgument("Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting "
-      + "\"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".", "X-Amz-Credential", "");
+    throw invalidArgument(
+      "Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting " +
+        '"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".',
+      "X-Amz-Credential",
+      "",
+    );
   }
   return {
-    kind: "post", accessKeyId, sessionToken: fields.get("x-amz-security-token") || undefined,
-    scope: { date, region, service }, amzDate, signedAtMs, signature, policy,
+    kind: "post",
+    accessKeyId,
+    sessionToken: fields.get("x-amz-security-token") || undefined,
+    scope: { date, region, service },
+    amzDate,
+    signedAtMs,
+    signature,
+    policy,
   };
 }
 
@@ -85,15 +119,21 @@ export function readPostClaim(fields: FormFields): PostClaim | { readonly kind: 
 export function verifyPostSignature(claim: PostClaim, secretAccessKey: string): void {
   const computed = signatureOf(signingKey(secretAccessKey, claim.scope), claim.policy);
   if (sameSignature(computed, claim.signature)) return;
-  throw signatureDoesNotMatch({ AWSAccessKeyId: claim.accessKeyId, StringToSign: claim.policy, SignatureProvided: claim.signature });
+  throw signatureDoesNotMatch({
+    AWSAccessKeyId: claim.accessKeyId,
+    StringToSign: claim.policy,
+    SignatureProvided: claim.signature,
+  });
 }
 
 type Condition =
   | { readonly operator: "eq" | "starts-with"; readonly name: string; readonly value: string; readonly shown: string }
   | { readonly operator: "content-length-range"; readonly min: number; readonly max: number };
 
-const invalidPolicy = (detail: string): ServiceError => new ServiceError("InvalidPolicyDocument", `Invalid Policy: ${detail}`, { status: 400 });
-const violated = (detail: string): ServiceError => new ServiceError("AccessDenied", `Invalid according to Policy: ${detail}`, { status: 403 });
+const invalidPolicy = (detail: string): ServiceError =>
+  new ServiceError("InvalidPolicyDocument", `Invalid Policy: ${detail}`, { status: 400 });
+const violated = (detail: string): ServiceError =>
+  new ServiceError("AccessDenied", `Invalid according to Policy: ${detail}`, { status: 403 });
 
 /**
  * Checks a form against its policy.
@@ -102,7 +142,11 @@ const violated = (detail: string): ServiceError => new ServiceError("AccessDenie
  * @returns what the file's size may be
  * @throws ServiceError InvalidPolicyDocument; AccessDenied `Invalid according to Policy: …`
  */
-export function checkPostPolicy(policy: string, fields: FormFields, { bucket, nowMs }: { bucket: string; nowMs: number }): PostSizeRange {
+export function checkPostPolicy(
+  policy: string,
+  fields: FormFields,
+  { bucket, nowMs }: { bucket: string; nowMs: number },
+): PostSizeRange {
   const { expiresAtMs, conditions } = parsePolicy(policy);
   if (nowMs >= expiresAtMs) throw violated("Policy expired.");
   const covered = new Set<string>();
@@ -115,8 +159,9 @@ export function checkPostPolicy(policy: string, fields: FormFields, { bucket, no
       continue;
     }
     covered.add(condition.name);
-    const actual = condition.name === "bucket" ? bucket : fields.get(condition.name) ?? "";
-    if (!holds(condition.operator, condition.name, actual, condition.value)) throw violated(`Policy Condition failed: ${condition.shown}`);
+    const actual = condition.name === "bucket" ? bucket : (fields.get(condition.name) ?? "");
+    if (!holds(condition.operator, condition.name, actual, condition.value))
+      throw violated(`Policy Condition failed: ${condition.shown}`);
   }
   if (fields.has("bucket") && fields.get("bucket") !== bucket) {
     throw violated(`Policy Condition failed: ["eq", "$bucket", ${JSON.stringify(bucket)}]`);
@@ -144,8 +189,10 @@ function parsePolicy(base64: string): { expiresAtMs: number; conditions: readonl
   const { expiration, conditions } = document as Record<string, unknown>;
   if (expiration === undefined) throw invalidPolicy("Policy missing expiration.");
   if (conditions === undefined) throw invalidPolicy("Policy missing conditions.");
-  const expiresAtMs = typeof expiration === "string" && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/.test(expiration)
-    ? Date.parse(expiration) : Number.NaN;
+  const expiresAtMs =
+    typeof expiration === "string" && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/.test(expiration)
+      ? Date.parse(expiration)
+      : Number.NaN;
   if (Number.isNaN(expiresAtMs)) throw invalidPolicy(`Invalid 'expiration' value: '${String(expiration).slice(0, 64)}'`);
   if (!Array.isArray(conditions)) throw invalidPolicy("Invalid 'conditions' value: must be a List.");
   return { expiresAtMs, conditions: conditions.flatMap(parseCondition) };
@@ -175,7 +222,8 @@ function parseListCondition(condition: readonly unknown[]): Condition {
   const operator = typeof condition[0] === "string" ? condition[0].toLowerCase() : "";
   if (condition.length !== 3) throw invalidPolicy("Invalid Condition: wrong number of arguments.");
   if (operator === "eq" || operator === "starts-with") return matchCondition(operator, condition[1], condition[2]);
-  if (operator !== "content-length-range") throw invalidPolicy(`Invalid Condition: unknown operation '${operator.slice(0, 40)}'.`);
+  if (operator !== "content-length-range")
+    throw invalidPolicy(`Invalid Condition: unknown operation '${operator.slice(0, 40)}'.`);
   const [min, max] = condition.slice(1).map((value) => (/^\d{1,15}$/.test(String(value)) ? Number(value) : Number.NaN));
   if (min === undefined || max === undefined || Number.isNaN(min) || Number.isNaN(max)) {
     throw invalidPolicy("Invalid content-length-range: the bounds must be whole numbers.");
@@ -189,7 +237,9 @@ function matchCondition(operator: "eq" | "starts-with", field: unknown, value: u
     throw invalidPolicy("Invalid Condition: a field begins with '$' and has a text to compare with.");
   }
   return {
-    operator, name: field.slice(1).toLowerCase(), value: text,
+    operator,
+    name: field.slice(1).toLowerCase(),
+    value: text,
     shown: `["${operator}", ${JSON.stringify(field)}, ${JSON.stringify(text)}]`,
   };
 }

@@ -7,8 +7,10 @@ import { SaxesParser } from "saxes";
 import { ServiceError } from "../lib/errors.js";
 import { percentEncode } from "./uri.js";
 
-const malformed = (): ServiceError => new ServiceError("MalformedXML",
-  "The XML you provided was not well-formed or did not validate against our published schema", { status: 400 });
+const malformed = (): ServiceError =>
+  new ServiceError("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema", {
+    status: 400,
+  });
 
 /**
  * `<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>` → `a=b`.
@@ -21,17 +23,29 @@ export function taggingHeader(xml: string): string {
   let value: string | undefined;
   let text = "";
   const parser = new SaxesParser();
-  parser.on("error", () => { throw malformed(); });
-  parser.on("doctype", () => { throw malformed(); });
+  parser.on("error", () => {
+    throw malformed();
+  });
+  parser.on("doctype", () => {
+    throw malformed();
+  });
   parser.on("opentag", ({ name }) => {
     path.push(name);
     text = "";
-    if (!["Tagging", "Tagging/TagSet", "Tagging/TagSet/Tag", "Tagging/TagSet/Tag/Key", "Tagging/TagSet/Tag/Value"].includes(path.join("/"))) {
+    if (
+      !["Tagging", "Tagging/TagSet", "Tagging/TagSet/Tag", "Tagging/TagSet/Tag/Key", "Tagging/TagSet/Tag/Value"].includes(
+        path.join("/"),
+      )
+    ) {
       throw malformed();
     }
   });
-  parser.on("text", (piece) => { text += piece; });
-  parser.on("cdata", (piece) => { text += piece; });
+  parser.on("text", (piece) => {
+    text += piece;
+  });
+  parser.on("cdata", (piece) => {
+    text += piece;
+  });
   parser.on("closetag", ({ name }) => {
     path.pop();
     if (name === "Key") key = text;

@@ -1,5 +1,6 @@
 /**
- * Signing, the client's side of Signature Version 4: headers, presigned URLs, POST forms. For the CLI, S3-backed stores and tests.
+ * Signing, the client's side of Signature Version 4: headers, presigned URLs, POST forms. For the CLI, S3-backed stores
+ * and tests.
  *
  * It shares the canonical request with the server's side, so both are held to the published vectors and to the AWS SDK.
  */
@@ -33,17 +34,35 @@ export interface UnsignedRequest {
 }
 
 /** Headers that intermediaries may touch. */
-const UNSIGNED = new Set(["authorization", "connection", "expect", "te", "transfer-encoding", "user-agent", "accept-encoding", "content-length"]);
+const UNSIGNED = new Set([
+  "authorization",
+  "connection",
+  "expect",
+  "te",
+  "transfer-encoding",
+  "user-agent",
+  "accept-encoding",
+  "content-length",
+]);
 
-const scopeOf = (signer: Signer): CredentialScope =>
-  ({ date: formatAmzDate(signer.nowMs).slice(0, 8), region: signer.region, service: signer.service });
+const scopeOf = (signer: Signer): CredentialScope => ({
+  date: formatAmzDate(signer.nowMs).slice(0, 8),
+  region: signer.region,
+  service: signer.service,
+});
 
 function signature(request: UnsignedRequest, signer: Signer, payloadHash: string, signedHeaders: readonly string[]): string {
-  const rawHeaders = Object.entries(request.headers).flatMap(([name, value]) => [name, Buffer.from(value, "utf8").toString("latin1")]);
+  const rawHeaders = Object.entries(request.headers).flatMap(([name, value]) => [
+    name,
+    Buffer.from(value, "utf8").toString("latin1"),
+  ]);
   const head = { method: request.method, target: request.target, headers: {}, rawHeaders, secure: false };
   const [canonical = ""] = canonicalRequests(head, signer.service === "s3", { signedHeaders, payloadHash });
   const scope = scopeOf(signer);
-  return signatureOf(signingKey(signer.credentials.secretAccessKey, scope), stringToSign(formatAmzDate(signer.nowMs), scope, canonical));
+  return signatureOf(
+    signingKey(signer.credentials.secretAccessKey, scope),
+    stringToSign(formatAmzDate(signer.nowMs), scope, canonical),
+  );
 }
 
 /** Hex SHA-256 of a body. */
@@ -60,10 +79,13 @@ export function signHeaders(request: UnsignedRequest, signer: Signer, payloadHas
   const headers: Record<string, string> = { ...request.headers, "x-amz-date": formatAmzDate(signer.nowMs) };
   if (signer.service === "s3") headers["x-amz-content-sha256"] = payloadHash;
   if (credentials.sessionToken !== undefined) headers["x-amz-security-token"] = credentials.sessionToken;
-  const names = Object.keys(headers).filter((name) => !UNSIGNED.has(name)).sort();
+  const names = Object.keys(headers)
+    .filter((name) => !UNSIGNED.has(name))
+    .sort();
   const hex = signature({ ...request, headers }, signer, payloadHash, names);
-  headers["authorization"] = `${ALGORITHM} Credential=${credentials.accessKeyId}/${scopeText(scopeOf(signer))}, `
-    + `SignedHeaders=${names.join(";")}, Signature=${hex}`;
+  headers["authorization"] =
+    `${ALGORITHM} Credential=${credentials.accessKeyId}/${scopeText(scopeOf(signer))}, ` +
+    `SignedHeaders=${names.join(";")}, Signature=${hex}`;
   return headers;
 }
 
@@ -72,7 +94,12 @@ export function signHeaders(request: UnsignedRequest, signer: Signer, payloadHas
  * @param expiresSeconds 1 … 604800
  * @param payloadHash S3: `UNSIGNED-PAYLOAD`; others: of the body
  */
-export function presignTarget(request: UnsignedRequest, signer: Signer, expiresSeconds: number, payloadHash = "UNSIGNED-PAYLOAD"): string {
+export function presignTarget(
+  request: UnsignedRequest,
+  signer: Signer,
+  expiresSeconds: number,
+  payloadHash = "UNSIGNED-PAYLOAD",
+): string {
   const { credentials } = signer;
   const names = Object.keys(request.headers).sort();
   const parameters: [string, string][] = [
@@ -89,7 +116,9 @@ export function presignTarget(request: UnsignedRequest, signer: Signer, expiresS
 }
 
 /** A condition of a POST policy, as AWS writes them. */
-export type PostCondition = Readonly<Record<string, string>> | readonly ["eq" | "starts-with", string, string]
+export type PostCondition =
+  | Readonly<Record<string, string>>
+  | readonly ["eq" | "starts-with", string, string]
   | readonly ["content-length-range", number, number];
 
 /**
@@ -97,8 +126,17 @@ export type PostCondition = Readonly<Record<string, string>> | readonly ["eq" | 
  * @param fields of the form; each is covered by an `eq` condition unless `conditions` names it
  */
 export function signPostForm(
-  signer: Signer, { bucket, expiresSeconds, fields, conditions = [] }: {
-    bucket: string; expiresSeconds: number; fields: Readonly<Record<string, string>>; conditions?: readonly PostCondition[];
+  signer: Signer,
+  {
+    bucket,
+    expiresSeconds,
+    fields,
+    conditions = [],
+  }: {
+    bucket: string;
+    expiresSeconds: number;
+    fields: Readonly<Record<string, string>>;
+    conditions?: readonly PostCondition[];
   },
 ): Record<string, string> {
   const scope = scopeOf(signer);
@@ -109,16 +147,27 @@ export function signPostForm(
     "x-amz-date": formatAmzDate(signer.nowMs),
     ...(signer.credentials.sessionToken === undefined ? {} : { "x-amz-security-token": signer.credentials.sessionToken }),
   };
-  const named = new Set(conditions.flatMap((condition) =>
-    (isList(condition) ? [String(condition[1]).slice(1).toLowerCase()] : Object.keys(condition).map((name) => name.toLowerCase()))));
-  const policy = Buffer.from(JSON.stringify({
-    expiration: new Date(signer.nowMs + expiresSeconds * 1000).toISOString(),
-    conditions: [
-      { bucket }, ...conditions,
-      ...Object.entries(all).filter(([name]) => !named.has(name.toLowerCase())).map(([name, value]) => ({ [name]: value })),
-    ],
-  })).toString("base64");
+  const named = new Set(
+    conditions.flatMap((condition) =>
+      isList(condition)
+        ? [String(condition[1]).slice(1).toLowerCase()]
+        : Object.keys(condition).map((name) => name.toLowerCase()),
+    ),
+  );
+  const policy = Buffer.from(
+    JSON.stringify({
+      expiration: new Date(signer.nowMs + expiresSeconds * 1000).toISOString(),
+      conditions: [
+        { bucket },
+        ...conditions,
+        ...Object.entries(all)
+          .filter(([name]) => !named.has(name.toLowerCase()))
+          .map(([name, value]) => ({ [name]: value })),
+      ],
+    }),
+  ).toString("base64");
   return { ...all, policy, "x-amz-signature": signatureOf(signingKey(signer.credentials.secretAccessKey, scope), policy) };
 }
 
-const isList = (condition: PostCondition): condition is Exclude<PostCondition, Readonly<Record<string, string>>> => Array.isArray(condition);
+const isList = (condition: PostCondition): condition is Exclude<PostCondition, Readonly<Record<string, string>>> =>
+  Array.isArray(condition);

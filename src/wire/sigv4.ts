@@ -51,7 +51,8 @@ export function signingKey(secretAccessKey: string, scope: CredentialScope): Buf
 
 /** @param canonicalRequest latin1 characters, as `canonicalRequests` gives it */
 export function stringToSign(amzDate: string, scope: CredentialScope, canonicalRequest: string): string {
-  return `${ALGORITHM}\n${amzDate}\n${scopeText(scope)}\n${createHash("sha256").update(canonicalRequest, "latin1").digest("hex")}`;
+  const digest = createHash("sha256").update(canonicalRequest, "latin1").digest("hex");
+  return `${ALGORITHM}\n${amzDate}\n${scopeText(scope)}\n${digest}`;
 }
 
 /** Hex HMAC of `text` under a signing key. */
@@ -108,10 +109,16 @@ const spacedHex = (bytes: Buffer): string => (bytes.toString("hex").match(/../g)
 function mismatch(claim: SignatureClaim, service: Service, canonicalRequest: string): ServiceError {
   const dialect = dialectOf(service);
   if (dialect !== "s3") {
-    return refusedSignature(dialect, "The request signature we calculated does not match the signature you provided. Check your AWS "
-      + "Secret Access Key and signing method. Consult the service documentation for details.");
+    return refusedSignature(
+      dialect,
+      "The request signature we calculated does not match the signature you provided. Check your AWS " +
+        "Secret Access Key and signing method. Consult the service documentation for details.",
+    );
   }
-  const shown = Buffer.from(canonicalRequest.replace(SECRET_LINE, "$1:[secret]").replace(SECRET_PARAMETER, "$1$2=[secret]"), "latin1");
+  const shown = Buffer.from(
+    canonicalRequest.replace(SECRET_LINE, "$1:[secret]").replace(SECRET_PARAMETER, "$1$2=[secret]"),
+    "latin1",
+  );
   const toSign = stringToSign(claim.amzDate, claim.scope, canonicalRequest);
   return signatureDoesNotMatch({
     AWSAccessKeyId: claim.accessKeyId,
@@ -125,9 +132,11 @@ function mismatch(claim: SignatureClaim, service: Service, canonicalRequest: str
 
 /** S3's SignatureDoesNotMatch. */
 export function signatureDoesNotMatch(fields: Readonly<Record<string, string>>): ServiceError {
-  return new ServiceError("SignatureDoesNotMatch",
+  return new ServiceError(
+    "SignatureDoesNotMatch",
     "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
-    { status: 403, fields });
+    { status: 403, fields },
+  );
 }
 
 /** `20260131T120000Z` → ms since epoch; undefined if it is no such date. */

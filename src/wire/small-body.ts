@@ -6,7 +6,15 @@
 import { createHash } from "node:crypto";
 import { ServiceError } from "../lib/errors.js";
 import { dialectOf } from "./auth-errors.js";
-import { declaredSize, effectiveHeaders, payloadMode, pieces, verifiedBody, type BodySource, type OpenBodyOptions } from "./payload.js";
+import {
+  declaredSize,
+  effectiveHeaders,
+  payloadMode,
+  pieces,
+  verifiedBody,
+  type BodySource,
+  type OpenBodyOptions,
+} from "./payload.js";
 import { EMPTY_SHA256 } from "./sigv4.js";
 import type { RequestHead, Service } from "./types.js";
 
@@ -20,8 +28,8 @@ export interface SmallBodyOptions extends Omit<OpenBodyOptions, "maxSizeBytes" |
 
 /**
  * Reads and verifies the whole body of an S3 request; empty where none was sent.
- * @throws ServiceError MaxMessageLengthExceeded, InvalidRequest (`Missing required header …: Content-MD5`), BadDigest, InvalidDigest,
- *   XAmzContentSHA256Mismatch, IncompleteBody, SignatureDoesNotMatch …
+ * @throws ServiceError MaxMessageLengthExceeded, InvalidRequest (`Missing required header …: Content-MD5`), BadDigest,
+ *   InvalidDigest, XAmzContentSHA256Mismatch, IncompleteBody, SignatureDoesNotMatch …
  */
 export async function readSmallBody(options: SmallBodyOptions): Promise<Buffer> {
   const { limitBytes } = options;
@@ -32,9 +40,15 @@ export async function readSmallBody(options: SmallBodyOptions): Promise<Buffer> 
     throw new ServiceError("MissingContentLength", "You must provide the Content-Length HTTP header.", { status: 411 });
   }
   if ((declaredSizeBytes ?? 0) > limitBytes) throw tooLong("s3", limitBytes);
-  const body = verifiedBody({ ...options, maxSizeBytes: limitBytes }, {
-    header, mode, declaredSizeBytes, objectChecksum: options.objectChecksum === true,
-  });
+  const body = verifiedBody(
+    { ...options, maxSizeBytes: limitBytes },
+    {
+      header,
+      mode,
+      declaredSizeBytes,
+      objectChecksum: options.objectChecksum === true,
+    },
+  );
   if (options.checksumRequired === true && body.claimedAlgorithm === undefined && header("content-md5") === undefined) {
     throw new ServiceError("InvalidRequest", "Missing required header for this request: Content-MD5", { status: 400 });
   }
@@ -65,7 +79,8 @@ export interface HashedBodyOptions {
 /** Reads the body of a JSON or query request. @throws ServiceError RequestEntityTooLarge(Exception), IncompleteBody */
 export async function readHashedBody({ head, stream, service, limitBytes, onStart }: HashedBodyOptions): Promise<HashedBody> {
   const length = head.headers["content-length"];
-  if (length === undefined && head.headers["transfer-encoding"] === undefined) return { bytes: Buffer.alloc(0), sha256: EMPTY_SHA256 };
+  if (length === undefined && head.headers["transfer-encoding"] === undefined)
+    return { bytes: Buffer.alloc(0), sha256: EMPTY_SHA256 };
   if (length !== undefined && Number(length) > limitBytes) throw tooLong(service, limitBytes);
   onStart?.();
   const parts: Buffer[] = [];
@@ -81,9 +96,14 @@ export async function readHashedBody({ head, stream, service, limitBytes, onStar
 
 function tooLong(service: Service, limitBytes: number): ServiceError {
   switch (dialectOf(service)) {
-    case "s3": return new ServiceError("MaxMessageLengthExceeded", "Your request was too big.",
-      { status: 400, fields: { MaxMessageLengthBytes: String(limitBytes) } });
-    case "json": return new ServiceError("RequestEntityTooLargeException", "Request size exceeded the limit", { status: 413 });
-    case "query": return new ServiceError("RequestEntityTooLarge", "Request size exceeded the limit", { status: 413 });
+    case "s3":
+      return new ServiceError("MaxMessageLengthExceeded", "Your request was too big.", {
+        status: 400,
+        fields: { MaxMessageLengthBytes: String(limitBytes) },
+      });
+    case "json":
+      return new ServiceError("RequestEntityTooLargeException", "Request size exceeded the limit", { status: 413 });
+    case "query":
+      return new ServiceError("RequestEntityTooLarge", "Request size exceeded the limit", { status: 413 });
   }
 }

@@ -19,7 +19,13 @@ let endpoint = "";
 let connections = 0;
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const head = { method: request.method ?? "", target: request.url ?? "", headers: request.headers, rawHeaders: request.rawHeaders, secure: false };
+  const head = {
+    method: request.method ?? "",
+    target: request.url ?? "",
+    headers: request.headers,
+    rawHeaders: request.rawHeaders,
+    secure: false,
+  };
   const service = (peekScope(head)?.service ?? "s3") as Service;
   const claim = parseAuthorization(head, { service, nowMs: Date.now() });
   const secretAccessKey = CREDENTIALS.secretAccessKey;
@@ -30,7 +36,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     return;
   }
   const signature = claim.kind === "anonymous" ? undefined : verifySignature(claim, head, { service, secretAccessKey });
-  const body = head.method === "PUT" ? await collect(openBody({ head, claim, signature, stream: request })) : Buffer.from(claim.kind);
+  const body =
+    head.method === "PUT" ? await collect(openBody({ head, claim, signature, stream: request })) : Buffer.from(claim.kind);
   response.end(body);
 }
 
@@ -52,13 +59,27 @@ after(() => {
   server.close();
 });
 
-const client = (): WireClient => new WireClient({ endpoint, credentials: { ...CREDENTIALS, sessionToken: "tok/en=" }, region: "eu-west-1" });
+const client = (): WireClient =>
+  new WireClient({ endpoint, credentials: { ...CREDENTIALS, sessionToken: "tok/en=" }, region: "eu-west-1" });
 
 test("S3: bytes, text, a stream, odd keys, query, metadata in unicode", async () => {
   const path = `/bucket/${percentEncodePath("a+b c/ü//..~*'()")}`;
-  assert.equal(expectOk(await client().send({ method: "PUT", path, body: "text", query: { tagging: "", a: undefined, "b c": "d+e" } })).body.toString(), "text");
-  assert.equal((await client().send({ method: "PUT", path, body: Buffer.from("bytes"), headers: { "x-amz-meta-m": "ü" } })).body.toString(), "bytes");
-  const streamed = await client().send({ method: "PUT", path, body: inPieces("streamed", 3), headers: { "content-length": "8" } });
+  assert.equal(
+    expectOk(
+      await client().send({ method: "PUT", path, body: "text", query: { tagging: "", a: undefined, "b c": "d+e" } }),
+    ).body.toString(),
+    "text",
+  );
+  assert.equal(
+    (await client().send({ method: "PUT", path, body: Buffer.from("bytes"), headers: { "x-amz-meta-m": "ü" } })).body.toString(),
+    "bytes",
+  );
+  const streamed = await client().send({
+    method: "PUT",
+    path,
+    body: inPieces("streamed", 3),
+    headers: { "content-length": "8" },
+  });
   assert.equal(streamed.body.toString(), "streamed");
   assert.equal((await client().send({ method: "GET", path })).body.toString(), "header");
   assert.equal((await new WireClient({ endpoint, region: "x" }).send({ method: "GET", path })).body.toString(), "anonymous");
@@ -71,8 +92,11 @@ test("presigned URLs work with any HTTP client", async () => {
 });
 
 test("JSON and query services", async () => {
-  assert.deepEqual(await client().json("kms", "TrentService.ListKeys", { Limit: 1 }), { got: "{\"Limit\":1}" });
-  assert.equal(await client().query("iam", "CreateUser", { UserName: "a b" }), "<got>Action=CreateUser&Version=2010-05-08&UserName=a%20b</got>");
+  assert.deepEqual(await client().json("kms", "TrentService.ListKeys", { Limit: 1 }), { got: '{"Limit":1}' });
+  assert.equal(
+    await client().query("iam", "CreateUser", { UserName: "a b" }),
+    "<got>Action=CreateUser&Version=2010-05-08&UserName=a%20b</got>",
+  );
 });
 
 test("errors come back as ServiceError, XML and JSON", async () => {
@@ -80,8 +104,8 @@ test("errors come back as ServiceError, XML and JSON", async () => {
   const refused = await wrong.send({ method: "GET", path: "/" });
   assert.throws(() => expectOk(refused), { code: "SignatureDoesNotMatch", message: "a <b> A" });
   const json = (text: string) => answerError({ status: 400, headers: {}, body: Buffer.from(text) });
-  assert.equal(json("{\"__type\":\"com.amazon.kms#DisabledException\",\"message\":\"a \\\"b\\\"\"}").message, "a \"b\"");
-  assert.equal(json("{\"__type\":\"NotFoundException\"}").code, "NotFoundException");
+  assert.equal(json('{"__type":"com.amazon.kms#DisabledException","message":"a \\"b\\""}').message, 'a "b"');
+  assert.equal(json('{"__type":"NotFoundException"}').code, "NotFoundException");
   assert.equal(json("").code, "Http400");
 });
 
@@ -90,8 +114,14 @@ test("a body refused half-way leaves a connection on which the answer, and the n
   const body = `5\r\nhello\r\nx\r\n${"z".repeat(200_000)}`;
   for (let i = 0; i < 3; i++) {
     const refused = await client().send({
-      method: "PUT", path: "/b/k", body,
-      headers: { "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "x-amz-decoded-content-length": "10", "content-encoding": "aws-chunked" },
+      method: "PUT",
+      path: "/b/k",
+      body,
+      headers: {
+        "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        "x-amz-decoded-content-length": "10",
+        "content-encoding": "aws-chunked",
+      },
     });
     assert.equal(answerError(refused).code, "IncompleteBody");
   }

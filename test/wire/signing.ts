@@ -10,13 +10,18 @@ import type { RequestHead, Service } from "../../src/wire/types.js";
 export const CREDENTIALS = { accessKeyId: "AKIAIOSFODNN7EXAMPLE", secretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY" };
 export const NOW_MS = Date.UTC(2013, 4, 24);
 export const AMZ_DATE = "20130524T000000Z";
-export const signer = (service = "s3", nowMs = NOW_MS): Signer => ({ credentials: CREDENTIALS, region: "us-east-1", service, nowMs });
+export const signer = (service = "s3", nowMs = NOW_MS): Signer => ({
+  credentials: CREDENTIALS,
+  region: "us-east-1",
+  service,
+  nowMs,
+});
 
 type HeaderInput = Readonly<Record<string, string>> | readonly (readonly [string, string])[];
 
 /** A request head as Node would build it: values as latin1, duplicates of lists joined. */
 export function requestHead(method: string, target: string, headers: HeaderInput = {}): RequestHead {
-  const pairs = Array.isArray(headers) ? headers as readonly (readonly [string, string])[] : Object.entries(headers);
+  const pairs = Array.isArray(headers) ? (headers as readonly (readonly [string, string])[]) : Object.entries(headers);
   const wire = pairs.map(([name, value]) => [name, Buffer.from(value, "utf8").toString("latin1")] as const);
   const folded: Record<string, string> = {};
   for (const [name, value] of wire) folded[name.toLowerCase()] ??= value;
@@ -25,10 +30,19 @@ export function requestHead(method: string, target: string, headers: HeaderInput
 
 /** A head signed by our own signer. */
 export function signedHead(
-  method: string, target: string,
-  { headers = {}, payloadHash = "UNSIGNED-PAYLOAD", from = signer() }: { headers?: Record<string, string>; payloadHash?: string; from?: Signer } = {},
+  method: string,
+  target: string,
+  {
+    headers = {},
+    payloadHash = "UNSIGNED-PAYLOAD",
+    from = signer(),
+  }: { headers?: Record<string, string>; payloadHash?: string; from?: Signer } = {},
 ): RequestHead {
-  return requestHead(method, target, signHeaders({ method, target, headers: { host: "s3.example.org", ...headers } }, from, payloadHash));
+  return requestHead(
+    method,
+    target,
+    signHeaders({ method, target, headers: { host: "s3.example.org", ...headers } }, from, payloadHash),
+  );
 }
 
 export function claimOf(head: RequestHead, service: Service = "s3", nowMs = NOW_MS): SignatureClaim {
@@ -38,7 +52,11 @@ export function claimOf(head: RequestHead, service: Service = "s3", nowMs = NOW_
 }
 
 /** Parses and proves; throws as the server would. */
-export function authenticate(head: RequestHead, service: Service = "s3", options: { bodySha256?: string; nowMs?: number } = {}): VerifiedSignature {
+export function authenticate(
+  head: RequestHead,
+  service: Service = "s3",
+  options: { bodySha256?: string; nowMs?: number } = {},
+): VerifiedSignature {
   const claim = claimOf(head, service, options.nowMs);
   return verifySignature(claim, head, { service, secretAccessKey: CREDENTIALS.secretAccessKey, bodySha256: options.bodySha256 });
 }

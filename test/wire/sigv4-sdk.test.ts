@@ -30,8 +30,15 @@ let endpoint = "";
 const seen: Seen[] = [];
 
 async function handle(request: IncomingMessage): Promise<void> {
-  const head = { method: request.method ?? "", target: request.url ?? "", headers: request.headers, rawHeaders: request.rawHeaders, secure: false };
-  const scope = /\/(s3|kms|iam|sts)\/aws4_request/.exec(decodeURIComponent(head.target) + (request.headers.authorization ?? ""))?.[1] ?? "s3";
+  const head = {
+    method: request.method ?? "",
+    target: request.url ?? "",
+    headers: request.headers,
+    rawHeaders: request.rawHeaders,
+    secure: false,
+  };
+  const scope =
+    /\/(s3|kms|iam|sts)\/aws4_request/.exec(decodeURIComponent(head.target) + (request.headers.authorization ?? ""))?.[1] ?? "s3";
   const service = scope as Service;
   const claim = parseAuthorization(head, { service, nowMs: Date.now() });
   if (claim.kind === "anonymous") throw new ServiceError("AccessDenied", "Access Denied");
@@ -55,7 +62,10 @@ async function handle(request: IncomingMessage): Promise<void> {
 before(async () => {
   server = createServer((request, response) => {
     handle(request).then(
-      () => response.writeHead(200, { "content-type": "application/json" }).end(request.headers["x-amz-target"] === undefined ? "" : "{}"),
+      () =>
+        response
+          .writeHead(200, { "content-type": "application/json" })
+          .end(request.headers["x-amz-target"] === undefined ? "" : "{}"),
       (error: unknown) => {
         request.resume();
         const code = error instanceof ServiceError ? error.code : "Bug";
@@ -74,8 +84,26 @@ const s3 = (): S3Client => new S3Client({ ...config(), forcePathStyle: true });
 const last = (): Seen => seen.at(-1) ?? assert.fail("nothing arrived");
 
 const KEYS = [
-  "plain", "with space", "a+b", "a%2Fb", "a%20b", "~tilde", "ünïcödé/ключ/鍵/🗝", "a//b", "/lead", "./dot", "a/../b", "..", "trail/", "a=b&c?d#e",
-  "!'()*", "\u0001control", "e\u0301 and \u00e9", "back\\slash", "semi;colon:at@,$", "\"quote\"<>[]{}|^`",
+  "plain",
+  "with space",
+  "a+b",
+  "a%2Fb",
+  "a%20b",
+  "~tilde",
+  "ünïcödé/ключ/鍵/🗝",
+  "a//b",
+  "/lead",
+  "./dot",
+  "a/../b",
+  "..",
+  "trail/",
+  "a=b&c?d#e",
+  "!'()*",
+  "\u0001control",
+  "e\u0301 and \u00e9",
+  "back\\slash",
+  "semi;colon:at@,$",
+  '"quote"<>[]{}|^`',
 ];
 
 for (const key of KEYS) {
@@ -83,10 +111,16 @@ for (const key of KEYS) {
     await s3().send(new PutObjectCommand({ Bucket: "bucket", Key: key, Body: "x", Metadata: { a: "1", b: "two  blanks " } }));
     assert.equal(last().body.toString(), "x");
     assert.equal(last().claimed, "CRC32");
-    const url = await getSignedUrl(s3(), new GetObjectCommand({ Bucket: "bucket", Key: key, ResponseContentType: "text/plain; a+b" }), { expiresIn: 60 });
+    const url = await getSignedUrl(
+      s3(),
+      new GetObjectCommand({ Bucket: "bucket", Key: key, ResponseContentType: "text/plain; a+b" }),
+      { expiresIn: 60 },
+    );
     const target = url.slice(endpoint.length);
     const claim = parseAuthorization(
-      { method: "GET", target, headers: {}, rawHeaders: ["Host", new URL(endpoint).host], secure: false }, { service: "s3", nowMs: Date.now() });
+      { method: "GET", target, headers: {}, rawHeaders: ["Host", new URL(endpoint).host], secure: false },
+      { service: "s3", nowMs: Date.now() },
+    );
     assert.equal(claim.kind, "query");
     if (claim.kind !== "query") return;
     const head = { method: "GET", target, headers: {}, rawHeaders: ["Host", new URL(endpoint).host], secure: false };
@@ -123,8 +157,17 @@ for (const algorithm of ["CRC32C", "CRC64NVME", "SHA1", "SHA256"] as const) {
 }
 
 test("presigned PUT: hoisted x-amz-* headers in the query, session token, content from any client", async () => {
-  const client = new S3Client({ ...config(), forcePathStyle: true, credentials: { ...CREDENTIALS, sessionToken: "to/ken+==" }, requestChecksumCalculation: "WHEN_REQUIRED" });
-  const url = await getSignedUrl(client, new PutObjectCommand({ Bucket: "bucket", Key: "k e+y", ContentType: "text/plain", Metadata: { m: "v w" } }), { expiresIn: 60 });
+  const client = new S3Client({
+    ...config(),
+    forcePathStyle: true,
+    credentials: { ...CREDENTIALS, sessionToken: "to/ken+==" },
+    requestChecksumCalculation: "WHEN_REQUIRED",
+  });
+  const url = await getSignedUrl(
+    client,
+    new PutObjectCommand({ Bucket: "bucket", Key: "k e+y", ContentType: "text/plain", Metadata: { m: "v w" } }),
+    { expiresIn: 60 },
+  );
   assert.equal((await fetch(url, { method: "PUT", body: "hello" })).status, 200);
   assert.equal(last().body.toString(), "hello");
   assert.equal((await fetch(`${url}&x-amz-acl=public-read`, { method: "PUT", body: "hello" })).status, 400);
@@ -133,7 +176,7 @@ test("presigned PUT: hoisted x-amz-* headers in the query, session token, conten
 
 test("KMS, IAM, STS and S3 Control requests of the SDK verify, bodies included", async () => {
   await new KMSClient(config()).send(new ListKeysCommand({ Limit: 1 }));
-  assert.equal(last().body.toString(), "{\"Limit\":1}");
+  assert.equal(last().body.toString(), '{"Limit":1}');
   await new IAMClient(config()).send(new CreateUserCommand({ UserName: "a+b c" })).catch(() => undefined);
   assert.match(last().body.toString(), /Action=CreateUser/);
   await new STSClient(config()).send(new GetCallerIdentityCommand({})).catch(() => undefined);
@@ -141,8 +184,14 @@ test("KMS, IAM, STS and S3 Control requests of the SDK verify, bodies included",
   const before = seen.length;
   // The SDK puts the account id before the host name: every name leads here.
   const httpAgent = new Agent({ lookup: (_host, _options, found) => found(null, [{ address: "127.0.0.1", family: 4 }]) });
-  const control = new S3ControlClient({ ...config(), endpoint: endpoint.replace("127.0.0.1", "localhost"), requestHandler: { httpAgent } });
-  await control.send(new ListTagsForResourceCommand({ AccountId: "123456789012", ResourceArn: "arn:aws:s3:::bucket" })).catch(() => undefined);
+  const control = new S3ControlClient({
+    ...config(),
+    endpoint: endpoint.replace("127.0.0.1", "localhost"),
+    requestHandler: { httpAgent },
+  });
+  await control
+    .send(new ListTagsForResourceCommand({ AccountId: "123456789012", ResourceArn: "arn:aws:s3:::bucket" }))
+    .catch(() => undefined);
   assert.equal(seen.length, before + 1);
   assert.match(last().target, /arn%3Aaws%3As3/);
 });
