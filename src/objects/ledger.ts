@@ -81,9 +81,12 @@ export class PendingBlob {
   }
 }
 
+/** A time as a key part: decimal, so that text order is time order (a key position holds either strings or numbers). */
+export const timeText = (ms: number): string => String(ms).padStart(15, "0");
+
 /** Schedules what the sweep shall take away. @param id makes the row's key unique within its millisecond */
 export function addGarbage(room: Room, changes: Changes, id: string, clear: GarbageRecord, sinceMs = room.clock.now()): void {
-  const key = room.tables.ledger.key(GARBAGE, sinceMs, id);
+  const key = room.tables.ledger.key(GARBAGE, timeText(sinceMs), id);
   changes.puts.push(room.tables.ledger.put(key, { clear }));
 }
 

@@ -13,7 +13,7 @@ import type { Room } from "./deps.js";
 import { hasCustomerHeaders, parseCustomerKey, wrongCustomerKey, type CustomerHeaders } from "./encryption.js";
 import { invalidRequest } from "./errors.js";
 import { manifestBytes } from "./manifest.js";
-import { PartTableMismatch, readPartTable, slicesOf, type PartSlice } from "./part-table.js";
+import { PartTableIntegrityError, readPartTable, slicesOf, type PartSlice } from "./part-table.js";
 import type { ByteRange } from "./ranges.js";
 import type { PresentObject } from "./read-facts.js";
 import { BodyGone, openSegmentBytes } from "./sealing.js";
@@ -59,7 +59,7 @@ export interface OpenedObject {
 /**
  * @throws ServiceError what KMS or the customer key check refuses
  * @throws BodyGone when the object was replaced meanwhile
- * @throws SealIntegrityError, PartTableMismatch when what is stored is not what was written (logged as integrity event)
+ * @throws SealIntegrityError, PartTableIntegrityError when what is stored is not what was written (logged as integrity event)
  */
 export async function openObject(room: Room, call: Call, present: PresentObject, headers: CustomerHeaders): Promise<OpenedObject> {
   const { bucket, key, object, secrets } = present;
@@ -161,7 +161,7 @@ async function startReading(call: Call, dataKeys: DataKeys, bytes: AsyncGenerato
 
 /** One line that an operator can find, naming object, part and chunk, without a secret. */
 function reportIntegrity(room: Room, call: Call, { bucket, key, version }: PresentObject, error: unknown): void {
-  const isIntegrity = error instanceof SealIntegrityError || error instanceof PartTableMismatch || error instanceof RecordIntegrityError;
+  const isIntegrity = error instanceof SealIntegrityError || error instanceof PartTableIntegrityError || error instanceof RecordIntegrityError;
   if (!isIntegrity) return;
   const chunk = error instanceof SealIntegrityError ? error.index : undefined;
   room.log.error(

@@ -28,14 +28,14 @@ export function partTableRows(room: Room, inc: string, uploadId: string, entries
 }
 
 /** The part table is not the one that the manifest names. */
-export class PartTableMismatch extends Error {
-  override readonly name = "PartTableMismatch";
+export class PartTableIntegrityError extends Error {
+  override readonly name = "PartTableIntegrityError";
 }
 
 /**
  * All entries in order, verified against the hash in the (verified) body.
  * @returns undefined when the table is gone: the object was deleted meanwhile
- * @throws PartTableMismatch
+ * @throws PartTableIntegrityError
  */
 export async function readPartTable(room: Room, inc: string, body: Parts): Promise<PartEntry[] | undefined> {
   const entries: PartEntry[] = [];
@@ -47,7 +47,7 @@ export async function readPartTable(room: Room, inc: string, body: Parts): Promi
   }
   const hash = new PartTableHash();
   for (const entry of entries) hash.add(entry);
-  if (entries.length !== body.count || hash.digest() !== body.hash) throw new PartTableMismatch("part table");
+  if (entries.length !== body.count || hash.digest() !== body.hash) throw new PartTableIntegrityError("part table");
   return entries;
 }
 

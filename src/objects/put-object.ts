@@ -7,24 +7,21 @@ import { defineOperation, type AnyOperation, type Call } from "../gate/contract.
 import type { Permission } from "../policy/types.js";
 import type { ChecksumAlgorithm } from "../wire/body.js";
 import type { PutObjectOutput, PutObjectRequest } from "../wire/tables/s3-types.js";
-import { annotateObject } from "./audit-notes.js";
 import { checkKey, findBucket, type BucketFacts } from "./buckets.js";
 import { DEFAULT_ALGORITHM, shownChecksum } from "./checksum-fields.js";
-import { makeDataKeys } from "./data-keys.js";
 import type { Room } from "./deps.js";
 import { resolveEncryption, type EncryptionPlan } from "./encryption.js";
-import { entityTooLarge, notImplemented, slowDown } from "./errors.js";
-import { needsMd5, quoted, singleEtag } from "./etags.js";
-import { CommitProgress } from "./key-commit.js";
+import { entityTooLarge, notImplemented } from "./errors.js";
+import { quoted } from "./etags.js";
 import { checkWrite, checkWriteForm } from "./preconditions.js";
 import type { HeadSecrets } from "./records.js";
-import { storeBody, type StoredBody } from "./sealing.js";
+import { storeObject } from "./store-object.js";
 import { emptyBytes, fromBytes, fromRequest, type BodySource } from "./sources.js";
 import { shownContext, shownEncryption } from "./sse-fields.js";
 import { storageClassToStore } from "./stored-headers.js";
 import { checkTransport } from "./transport.js";
 import { effectiveKeyArn, objectOwner, refuseObjectLock, secretsToStore, writePermissions } from "./write-facts.js";
-import { currentValidators, macWith, writeVersion } from "./write-version.js";
+import { currentValidators } from "./write-version.js";
 
 interface Facts {
   readonly bucket: BucketFacts;
@@ -91,60 +88,26 @@ interface Work {
 
 async function store(room: Room, call: Call, { input, facts, plan, secrets }: Work): Promise<PutObjectOutput> {
   const { bucket } = facts;
-  const place = { bucket, key: input.Key };
-  const { dataKeys, encryption } = await makeDataKeys(room, call, place, plan);
-  const progress = new CommitProgress();
-  let body: StoredBody | undefined;
-  try {
-    const algorithm = call.body?.claimedAlgorithm ?? DEFAULT_ALGORITHM;
-    const source = await sourceOf(call, needsMd5(plan.mode) ? [algorithm, "MD5"] : [algorithm]);
-    const { incarnation: inc } = bucket.record;
-    const maxBytes = room.settings.limits.maxPutBytes;
-    const stored = (body = await storeBody(room, source, { inc, dataKeys, signal: call.signal, maxBytes }));
-    const { sizeBytes, digests } = stored.result;
-    const checksum = digests.get(algorithm)?.toString("base64");
-    const etag = singleEtag(plan.mode, digests.get("MD5"));
-    const storageClass = storageClassToStore(input.StorageClass);
-    const objectFacts = {
-      sizeBytes,
-      checksum: { algorithm, type: "FULL_OBJECT" as const },
-      encryption,
-      body: { kind: "segment" as const, segment: stored.segment },
-      ...(storageClass === undefined ? {} : { storageClass }),
-    };
-    annotateObject(call, place, encryption, sizeBytes);
-    const written = await writeVersion(
-      room,
-      call,
-      {
-        ...place,
-        owner: objectOwner(call, bucket.record, input),
-        facts: objectFacts,
-        secrets,
-        prints: { etag, ...(checksum === undefined ? {} : { checksum }) },
-        conditions: input,
-        permissions: (now) => permissionsOf(room, call, input, { ...facts, bucket: now }),
-        mac: macWith(dataKeys),
-        own: (changes) => stored.goLive(changes),
-        lost: async () => {
-          throw slowDown();
-        },
-      },
-      progress,
-    );
-    return {
-      ETag: quoted(etag),
-      ...shownChecksum(objectFacts.checksum, checksum),
-      ...shownEncryption(encryption, input),
-      ...shownContext(input.SSEKMSEncryptionContext),
-      VersionId: written.shownVersionId,
-    };
-  } catch (error) {
-    if (!progress.uncertain) await body?.discard();
-    throw error;
-  } finally {
-    dataKeys.wipe();
-  }
+  const stored = await storeObject(room, call, {
+    bucket,
+    key: input.Key,
+    plan,
+    algorithm: call.body?.claimedAlgorithm ?? DEFAULT_ALGORITHM,
+    source: (algorithms) => sourceOf(call, algorithms),
+    owner: objectOwner(call, bucket.record, input),
+    secrets,
+    storageClass: storageClassToStore(input.StorageClass),
+    conditions: input,
+    maxBytes: room.settings.limits.maxPutBytes,
+    permissions: (now) => permissionsOf(room, call, input, { ...facts, bucket: now }),
+  });
+  return {
+    ETag: quoted(stored.etag),
+    ...shownChecksum(stored.checksum, stored.checksumValue),
+    ...shownEncryption(stored.encryption, input),
+    ...shownContext(input.SSEKMSEncryptionContext),
+    VersionId: stored.written.shownVersionId,
+  };
 }
 
 /** The request's body; a request without one makes an empty object. */

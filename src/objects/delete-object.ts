@@ -1,0 +1,179 @@
+/**
+ * DeleteObject and DeleteObjects: one rule for both. Without a version id a versioned bucket gets a delete marker; with
+ * one, that very version goes for good. Absent objects answer 204.
+ * Source: S3 API reference §3.1, §5.6; authorization reference §3.1, §5.1.
+ */
+import { ServiceError } from "../lib/errors.js";
+import { defineOperation, type AnyOperation, type Call } from "../gate/contract.js";
+import type { Context, Permission } from "../policy/types.js";
+import type {
+  DeletedObject,
+  DeleteObjectOutput,
+  DeleteObjectRequest,
+  DeleteObjectsOutput,
+  DeleteObjectsRequest,
+  _Error as EntryError,
+  ObjectIdentifier,
+} from "../wire/tables/s3-types.js";
+import { annotateObject } from "./audit-notes.js";
+import { checkKey, findBucket, onObject, type BucketFacts } from "./buckets.js";
+import { contextOf } from "./conditions.js";
+import type { Room } from "./deps.js";
+import { malformedXml, noSuchKey, preconditionFailed } from "./errors.js";
+import { matchesEtag } from "./etags.js";
+import { commitOnKey, type Attempt } from "./key-commit.js";
+import type { Changes } from "./ledger.js";
+import { checkVersionId, newVersionId, NULL_VERSION } from "./version-ids.js";
+import { findVersion, nextSeq, planAdd, planRemove, printsOf, type Version } from "./versions.js";
+import { wholeSeconds } from "./write-version.js";
+
+/** One deletion, however it was asked for. */
+interface Deletion {
+  readonly bucket: BucketFacts;
+  readonly key: string;
+  readonly versionId: string | undefined;
+  readonly ifMatch: string | undefined;
+  readonly bypass: boolean;
+}
+
+interface Deleted {
+  /** A marker was made, or the version deleted was one. */
+  readonly marker: boolean;
+  /** Of the marker made, or of what was deleted. */
+  readonly versionId: string | undefined;
+}
+
+function permissionsOf(room: Room, call: Call, deletion: Deletion, bucket = deletion.bucket): Permission[] {
+  const { key, versionId, ifMatch, bypass } = deletion;
+  const context: Context = contextOf({ "s3:versionid": versionId, "s3:if-match": ifMatch });
+  const action = versionId === undefined ? "s3:DeleteObject" : "s3:DeleteObjectVersion";
+  const permissions = [onObject(room, call, { bucket, key }, action, context)];
+  if (bypass) permissions.push(onObject(room, call, { bucket, key }, "s3:BypassGovernanceRetention"));
+  return permissions;
+}
+
+/** @throws ServiceError PreconditionFailed, NoSuchBucket, AccessDenied, SlowDown */
+function remove(room: Room, call: Call, deletion: Deletion): Promise<Deleted> {
+  const { bucket, key } = deletion;
+  return commitOnKey(room, call, {
+    bucket,
+    key,
+    permissions: (now) => permissionsOf(room, call, deletion, now),
+    plan: (attempt, changes) => planDeletion(room, call, deletion, attempt, changes),
+  });
+}
+
+async function planDeletion(room: Room, call: Call, deletion: Deletion, attempt: Attempt, changes: Changes): Promise<Deleted> {
+  const { key, versionId, ifMatch } = deletion;
+  const { bucket, head } = attempt;
+  const { incarnation: inc, config } = bucket.record;
+  if (versionId !== undefined) {
+    const target = head === undefined ? undefined : await findVersion(room, inc, head, versionId);
+    checkMatch(key, ifMatch, target);
+    if (head === undefined || target === undefined) return { marker: false, versionId };
+    await planRemove(room, inc, head, target, changes);
+    return { marker: target.record.marker === true, versionId };
+  }
+  const current = head === undefined ? undefined : { row: head, record: head.clear, isCurrent: true };
+  checkMatch(key, ifMatch, current);
+  if (config.versioning === undefined) {
+    if (head !== undefined && current !== undefined) await planRemove(room, inc, head, current, changes);
+    return { marker: false, versionId: undefined };
+  }
+  const markerId = config.versioning === "Enabled" ? newVersionId(nextSeq(head)) : NULL_VERSION;
+  const record = {
+    key,
+    versionId: markerId,
+    modifiedMs: wholeSeconds(room.clock.now()),
+    owner: call.principal.accountId ?? bucket.record.ownerAccount,
+    marker: true as const,
+  };
+  await planAdd(room, inc, head, { record, secrets: { headers: {}, metadata: {} }, prints: { etag: "" } }, changes);
+  return { marker: true, versionId: markerId };
+}
+
+/** If-Match: `*` wants any object to be there. */
+function checkMatch(key: string, ifMatch: string | undefined, target: Version | undefined): void {
+  if (ifMatch === undefined) return;
+  if (target?.record.object === undefined) throw noSuchKey(key);
+  if (!matchesEtag(ifMatch, printsOf(target.row).etag)) throw preconditionFailed("If-Match");
+}
+
+interface OneFacts {
+  readonly deletion: Deletion;
+}
+
+export function deleteObject(room: Room): AnyOperation {
+  return defineOperation<DeleteObjectRequest, OneFacts, DeleteObjectOutput>({
+    service: "s3",
+    name: "DeleteObject",
+    async resolve(input, call) {
+      checkKey(input.Key);
+      const bucket = await findBucket(room, call, input);
+      checkVersionId(input.VersionId);
+      const bypass = input.BypassGovernanceRetention === true;
+      return { deletion: { bucket, key: input.Key, versionId: input.VersionId, ifMatch: input.IfMatch, bypass } };
+    },
+    permissions: (_input, { deletion }, call) => permissionsOf(room, call, deletion),
+    async run(_input, { deletion }, call) {
+      annotateObject(call, deletion);
+      const { marker, versionId } = await remove(room, call, deletion);
+      return { ...(marker ? { DeleteMarker: true } : {}), ...(versionId === undefined ? {} : { VersionId: versionId }) };
+    },
+  });
+}
+
+const MAX_ENTRIES = 1000;
+
+export function deleteObjects(room: Room): AnyOperation {
+  return defineOperation<DeleteObjectsRequest, BucketFacts, DeleteObjectsOutput>({
+    service: "s3",
+    name: "DeleteObjects",
+    resolve: (input, call) => findBucket(room, call, input),
+    permissions: () => [],
+    needsNoPermission: "each entry is decided by itself; denied entries are told inside the answer",
+    readOnly: false,
+    async run(input, bucket, call) {
+      const entries = input.Delete.Objects;
+      if (entries.length === 0 || entries.length > MAX_ENTRIES) throw malformedXml();
+      const Deleted: DeletedObject[] = [];
+      const Errors: EntryError[] = [];
+      const bypass = input.BypassGovernanceRetention === true;
+      for (const entry of entries) {
+        try {
+          Deleted.push(await deleteEntry(room, call, bucket, { entry, bypass }));
+        } catch (error) {
+          Errors.push(entryError(call, entry, error));
+        }
+      }
+      return { ...(input.Delete.Quiet === true ? {} : { Deleted }), ...(Errors.length === 0 ? {} : { Errors }) };
+    },
+    auditParameters: (input) => ({ bucketName: input.Bucket, delete: "", quiet: input.Delete.Quiet === true }),
+  });
+}
+
+async function deleteEntry(
+  room: Room,
+  call: Call,
+  bucket: BucketFacts,
+  { entry, bypass }: { readonly entry: ObjectIdentifier; readonly bypass: boolean },
+): Promise<DeletedObject> {
+  const { Key, VersionId, ETag } = entry;
+  checkKey(Key);
+  checkVersionId(VersionId);
+  const deletion: Deletion = { bucket, key: Key, versionId: VersionId, ifMatch: ETag, bypass };
+  for (const permission of permissionsOf(room, call, deletion)) await call.authorize(permission);
+  const { marker, versionId } = await remove(room, call, deletion);
+  return {
+    Key,
+    ...(VersionId === undefined ? {} : { VersionId }),
+    ...(marker ? { DeleteMarker: true, DeleteMarkerVersionId: versionId } : {}),
+  };
+}
+
+/** Only errors that are meant for callers appear in the answer; anything else ends the call. */
+function entryError(call: Call, { Key, VersionId }: ObjectIdentifier, error: unknown): EntryError {
+  if (!(error instanceof ServiceError)) throw error;
+  call.log.debug({ requestId: call.requestId, code: error.code }, "entry not deleted");
+  return { Key, ...(VersionId === undefined ? {} : { VersionId }), Code: error.code, Message: error.message };
+}

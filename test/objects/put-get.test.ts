@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { test } from "node:test";
+import { ServiceError } from "../../src/lib/errors.js";
+import { collect, pattern, refused, TestBody, World } from "./world.js";
+
+const CHUNK = 65536;
+const SIZES = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 300_000, 3 * 1024 * 1024 + 7];
+
+const customer = (): { SSECustomerAlgorithm: string; SSECustomerKey: string; SSECustomerKeyMD5: string } => {
+  const key = pattern(32, 99);
+  const md5 = createHash("md5").update(key).digest("base64");
+  return { SSECustomerAlgorithm: "AES256", SSECustomerKey: key.toString("base64"), SSECustomerKeyMD5: md5 };
+};
+
+for (const mode of ["AES256", "aws:kms", "bucket key", "aws:kms:dsse", "SSE-C"]) {
+  test(`${mode}: what was put comes back, whole and in ranges, at every size around the edges`, async () => {
+    const world = new World();
+    await world.bucket();
+    const read = mode === "SSE-C" ? customer() : {};
+    const write =
+      mode === "SSE-C" ? read : mode === "bucket key" ? { ServerSideEncryption: "aws:kms", BucketKeyEnabled: true } : { ServerSideEncryption: mode };
+    for (const size of SIZES) {
+      const bytes = pattern(size, size);
+      const put = await world.put(`k${size}`, bytes, write);
+      const got = await world.get(`k${size}`, read);
+      assert.ok(got.bytes.equals(bytes), `${size}`);
+      assert.equal(got["ContentLength"], size);
+      assert.equal(got["ETag"], put["ETag"]);
+      const md5 = `"${createHash("md5").update(bytes).digest("hex")}"`;
+      if (mode === "AES256") assert.equal(put["ETag"], md5);
+      else assert.notEqual(put["ETag"], md5);
+      for (const [start, end] of [[0, 0], [size - 1, size - 1], [CHUNK - 1, CHUNK], [1, size - 2]] as const) {
+        if (start < 0 || end >= size || end < start) continue;
+        const part = await world.get(`k${size}`, { ...read, Range: `bytes=${start}-${end}` });
+        assert.ok(part.bytes.equals(bytes.subarray(start, end + 1)), `${size} ${start}-${end}`);
+        assert.equal(part["ContentRange"], `bytes ${start}-${end}/${size}`);
+        assert.equal(part["$status"], 206);
+      }
+    }
+  });
+}
+
+test("nothing of the plaintext lies in the stores, and a flipped bit is an error before the first byte", async () => {
+  const world = new World();
+  await world.bucket();
+  for (const size of [1000, 200_000]) {
+    const bytes = Buffer.alloc(size, "canary ");
+    await world.put("k", bytes, { Metadata: { secret: "canary metadata" }, Tagging: "t=canary" });
+    const rows = await world.store.range({ from: Buffer.from([1]), to: Buffer.from([255]), limit: 1000 });
+    for (const row of rows) assert.equal(row.bytes.includes("canary"), false, row.key.toString("hex"));
+    for (const id of await world.blobs.list(undefined, 100)) assert.equal((await collect(world.blobs.get(id))).includes("canary"), false);
+  }
+});
+
+test("a body that does not verify leaves no object and no blob", async () => {
+  const world = new World();
+  await world.bucket();
+  for (const size of [10, 200_000]) {
+    const fails = new ServiceError("BadDigest", "The Content-MD5 you specified did not match what we received.");
+    await refused(world.put("k", new TestBody(pattern(size), { fails })), "BadDigest");
+    await refused(world.get("k"), "NoSuchKey");
+    assert.deepEqual(await world.blobs.list(undefined, 10), []);
+  }
+});
+
+test("an overwrite replaces, the old blob becomes garbage", async () => {
+  const world = new World();
+  await world.bucket();
+  await world.put("k", pattern(200_000, 1));
+  await world.put("k", "small");
+  assert.equal((await world.get("k")).bytes.toString(), "small");
+  await world.put("k", pattern(100_000, 2));
+  assert.ok((await world.get("k")).bytes.equals(pattern(100_000, 2)));
+});
+
+test("PUT, GET and HEAD show the encryption", async () => {
+  const world = new World();
+  await world.bucket();
+  const arn = await world.key();
+  const put = await world.put("k", "x", { ServerSideEncryption: "aws:kms", SSEKMSKeyId: arn.split("/")[1] });
+  const head = await world.s3("HeadObject", { Bucket: "bucket", Key: "k" });
+  for (const out of [put, head, await world.get("k")]) {
+    assert.equal(out["ServerSideEncryption"], "aws:kms");
+    assert.equal(out["SSEKMSKeyId"], arn);
+    assert.equal(out["BucketKeyEnabled"], undefined);
+  }
+  assert.equal(head["ContentLength"], 1);
+});
+
+test("a disabled key closes GET and PUT at once, with and without bucket key; enabled again it opens", async () => {
+  const world = new World();
+  await world.bucket();
+  const arn = await world.key();
+  for (const BucketKeyEnabled of [false, true]) {
+    const sse = { ServerSideEncryption: "aws:kms", SSEKMSKeyId: arn, BucketKeyEnabled };
+    await world.put("k", "secret", sse);
+    await world.get("k");
+    await world.kms("DisableKey", { KeyId: arn });
+    await refused(world.get("k"), "KMS.DisabledException", `${arn} is disabled.`);
+    await refused(world.put("k2", "x", sse), "KMS.DisabledException", `${arn} is disabled.`);
+    await world.kms("EnableKey", { KeyId: arn });
+    assert.equal((await world.get("k")).bytes.toString(), "secret");
+    await world.kms("ScheduleKeyDeletion", { KeyId: arn });
+    await refused(world.get("k"), "KMS.KMSInvalidStateException", `${arn} is pending deletion.`);
+    await world.kms("CancelKeyDeletion", { KeyId: arn });
+    await world.kms("EnableKey", { KeyId: arn });
+  }
+});
