@@ -122,9 +122,8 @@ function decide(found: Findings): Decision {
   const atHome = principal.accountId !== undefined && principal.accountId === owner;
   const ownerRoot = atHome && principal.type === "Account";
   // The one exception to "an explicit deny wins": nobody can lock the owner out of the bucket policy calls (§2.5).
-  if (permission.rootAlwaysAllowed === true && ownerRoot && denied.length === 0) return allow("root", [rootRef(principal)]);
-
-  const denies = [
+  const unlockable = permission.rootAlwaysAllowed === true && ownerRoot;
+  const denies = unlockable ? denied : [
     ...resource.denies, ...(found.session?.denies ?? []), ...(found.boundary?.denies ?? []), ...found.identity.denies, ...denied,
   ];
   const [first] = denies;
@@ -132,6 +131,7 @@ function decide(found: Findings): Decision {
 
   if (principal.accountId === undefined) return outsider(resource);
   if (!atHome) return crossAccount(found);
+  if (unlockable) return allow("root", [rootRef(principal)]);
   if (ownerRoot) return root(found);
   return sameAccount(found);
 }

@@ -1,0 +1,63 @@
+/** Principals between ARNs and unique ids: authorization reference §1.2, §7 #19; kms reference §11.1. */
+import assert from "node:assert/strict";
+import test from "node:test";
+import { evaluate } from "../../src/policy/evaluate.js";
+import { parsePolicy } from "../../src/policy/parse.js";
+import { displayPrincipals, principalsOf, resolvePrincipals, type PrincipalLookup } from "../../src/policy/principals.js";
+import { ALICE_ID, AWAY, get, HOME, NONE, ROLE_ID, user } from "./support.js";
+
+const ALICE = `arn:aws:iam::${HOME}:user/alice`;
+const APP = `arn:aws:iam::${HOME}:role/app`;
+const SESSION = `arn:aws:sts::${HOME}:assumed-role/app/web`;
+
+function directory(entries: Record<string, string>): PrincipalLookup {
+  return {
+    uniqueIdOf: async (arn) => entries[arn] ?? (arn === `arn:aws:iam::${HOME}:root` || arn === SESSION ? arn : undefined),
+    arnOf: async (id) => Object.keys(entries).find((arn) => entries[arn] === id),
+    accountExists: async (account) => account === HOME,
+  };
+}
+const full = directory({ [ALICE]: ALICE_ID, [APP]: ROLE_ID });
+
+/** Spacing, escapes, order and numbers that no serializer would give back. */
+const ODD = `{ "Statement" : [ {"Effect":"Allow",\n\t"Principal": {"Service":"s3.amazonaws.com", "AWS" : [ "${ALICE}","\\u0061rn:aws:iam::${HOME}:role/app" , "${HOME}","*"] },
+ "Condition": {"NumericEquals":{"s3:signatureAge": 1.50}, "StringEquals":{"aws:PrincipalArn":"${ALICE}"}}, "Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"},
+ {"Effect":"Deny","NotPrincipal":{"AWS":"${SESSION}"},"Action":"s3:*","Resource":"arn:aws:s3:::b/*"}],"Version":"2012-10-17" }`;
+
+test("users and roles become unique ids, everything else stays byte for byte", async () => {
+  const { text, unknown } = await resolvePrincipals(ODD, full);
+  assert.deepEqual(unknown, []);
+  // The condition value is not a principal: it keeps matching a re-created namesake.
+  const expected = ODD.replace(`"${ALICE}"`, `"${ALICE_ID}"`).replace(`"\\u0061rn:aws:iam::${HOME}:role/app"`, `"${ROLE_ID}"`);
+  assert.equal(text, expected);
+  assert.equal(await displayPrincipals(text, full), ODD.replace("\\u0061", "a"));
+});
+
+test("principals that do not exist are named", async () => {
+  const text = `{"Statement":{"Principal":{"AWS":["${ALICE}","arn:aws:iam::${HOME}:user/eve","${AWAY}","AIDANOBODYNOBODY22222","${HOME}"]}}}`;
+  assert.deepEqual((await resolvePrincipals(text, full)).unknown, [`arn:aws:iam::${HOME}:user/eve`, AWAY, "AIDANOBODYNOBODY22222"]);
+});
+
+test("a unique id that the author wrote stays and is shown as the ARN", async () => {
+  const text = `{"Statement":{"Principal":{"AWS":"${ALICE_ID}"}}}`;
+  assert.deepEqual(await resolvePrincipals(text, full), { text, unknown: [] });
+  assert.equal(await displayPrincipals(text, full), `{"Statement":{"Principal":{"AWS":"${ALICE}"}}}`);
+});
+
+test("a policy without AWS principals is returned as it is", async () => {
+  for (const text of ['{"Statement":[{"Principal":"*"}]}', '{"Statement":{"Principal":{"Service":"s3.amazonaws.com"}}}', '{"Statement":[{}]}']) {
+    assert.deepEqual(await resolvePrincipals(text, full), { text, unknown: [] });
+    assert.equal(await displayPrincipals(text, full), text);
+    assert.deepEqual(principalsOf(text), []);
+  }
+});
+
+test("a deleted user shows as the unique id, and a re-created namesake inherits nothing", async () => {
+  const written = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"${ALICE}"},"Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}}`;
+  const { text } = await resolvePrincipals(written, full);
+  const permission = get({ resourcePolicy: { id: "bucket/b", policy: parsePolicy(text, "bucket") } });
+  assert.equal(evaluate(user(), permission, NONE).effect, "Allow");
+  const recreated = "AIDASECONDSECONDSEC22";
+  assert.equal(evaluate(user(HOME, "alice", recreated), permission, NONE).effect, "Deny");
+  assert.equal(await displayPrincipals(text, directory({ [ALICE]: recreated })), text);
+});
