@@ -24,7 +24,15 @@ const SERVICES = [
 // The SDK parses these dates and keeps the text in an invented header; S3 stores and returns the text as it was sent.
 const TEXT_DATES = new Set(["Expires", "ResponseExpires"]);
 const DROPPED = new Set(["ExpiresString"]);
-const TRAIT_BITS = ["httpLabel", "idempotent", "idempotencyToken", "sensitive", "httpPayload", "httpResponseCode", "httpQueryParams"];
+const TRAIT_BITS = [
+  "httpLabel",
+  "idempotent",
+  "idempotencyToken",
+  "sensitive",
+  "httpPayload",
+  "httpResponseCode",
+  "httpQueryParams",
+];
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const tablesDir = join(root, "src/wire/tables");
@@ -41,18 +49,29 @@ async function load(service) {
   const name = `@aws-sdk/client-${service}`;
   const dir = dirname(require.resolve(`${name}/package.json`));
   const version = JSON.parse(await readFile(join(dir, "package.json"), "utf8")).version;
-  const read = async (file) => readFile(join(dir, file), "utf8").catch((error) => {
-    if (error.code === "ENOENT") return "";
-    throw error;
-  });
-  const declarations = (await Promise.all(["models_0", "models_1", "errors"].map((f) => read(`dist-types/models/${f}.d.ts`)))).join("\n");
+  const read = async (file) =>
+    readFile(join(dir, file), "utf8").catch((error) => {
+      if (error.code === "ENOENT") return "";
+      throw error;
+    });
+  const declarations = (
+    await Promise.all(["models_0", "models_1", "errors"].map((f) => read(`dist-types/models/${f}.d.ts`)))
+  ).join("\n");
   const shared = await read("dist-es/runtimeConfig.shared.js");
   const field = (key) => {
     const found = new RegExp(`\\b${key}: "([^"]+)"`).exec(shared);
     if (found === null) throw new Error(`${name}: no ${key} in runtimeConfig.shared.js`);
     return found[1];
   };
-  return { name, version, read, declarations, exports: await import(name), apiVersion: field("version"), xmlNamespace: field("xmlNamespace") };
+  return {
+    name,
+    version,
+    read,
+    declarations,
+    exports: await import(name),
+    apiVersion: field("version"),
+    xmlNamespace: field("xmlNamespace"),
+  };
 }
 
 /** Names of the operations whose command asks for a checksum whatever the client's settings. */
@@ -93,14 +112,19 @@ async function tableOf({ service, protocol, keep }) {
     else if (isEnum(key, value)) enums.set(key, Object.values(value));
   }
   const operationSchemas = schemas.filter((schema) => schema[0] === 9).sort(byName);
-  const needChecksum = await checksumRequired(pkg, operationSchemas.map((schema) => schema[2]));
+  const needChecksum = await checksumRequired(
+    pkg,
+    operationSchemas.map((schema) => schema[2]),
+  );
   const context = { structures: {}, enumOf: enumMembers(pkg.declarations, enums), usedEnums: new Set() };
   const operations = {};
   for (const [, , name, traitBits, input, output] of operationSchemas) {
     const [method, uri, status] = traitsOf(traitBits).http ?? ["POST", "/", 200];
     const kept = keep === undefined || keep.test(name);
     operations[name] = {
-      method, uri: uri.replace(/[?&]x-id=\w+$/, ""), status,
+      method,
+      uri: uri.replace(/[?&]x-id=\w+$/, ""),
+      status,
       ...(kept ? { ...named("input", input, context), ...named("output", output, context) } : {}),
       ...(needChecksum.has(name) ? { checksumRequired: true } : {}),
     };
@@ -111,7 +135,19 @@ async function tableOf({ service, protocol, keep }) {
   }
   const structures = Object.fromEntries(Object.entries(context.structures).sort(([a], [b]) => (a < b ? -1 : 1)));
   const usedEnums = Object.fromEntries([...context.usedEnums].sort().map((name) => [name, enums.get(name)]));
-  return { pkg, table: { service, protocol, version: pkg.apiVersion, xmlNamespace: pkg.xmlNamespace, operations, structures, errors, enums: usedEnums } };
+  return {
+    pkg,
+    table: {
+      service,
+      protocol,
+      version: pkg.apiVersion,
+      xmlNamespace: pkg.xmlNamespace,
+      operations,
+      structures,
+      errors,
+      enums: usedEnums,
+    },
+  };
 }
 
 const byName = (a, b) => (a[2] < b[2] ? -1 : 1);
@@ -125,8 +161,12 @@ function errorOf([, , name, traitBits, members], protocol) {
   const traits = traitsOf(traitBits);
   const own = members.filter((member) => member.toLowerCase() !== "message");
   // kms.md §3.2: KMS answers 400 whatever the model's query-era status says; its fault shapes 500.
-  const status = protocol === "aws-json" ? (traits.error === "server" ? 500 : 400)
-    : traits.awsQueryError?.[1] ?? traits.httpError ?? (name === "NotFound" ? 404 : traits.error === "server" ? 500 : 400);
+  const status =
+    protocol === "aws-json"
+      ? traits.error === "server"
+        ? 500
+        : 400
+      : (traits.awsQueryError?.[1] ?? traits.httpError ?? (name === "NotFound" ? 404 : traits.error === "server" ? 500 : 400));
   const code = protocol === "aws-query" ? traits.awsQueryError?.[0] : undefined;
   return { status, ...(code !== undefined && code !== name ? { code } : {}), ...(own.length > 0 ? { members: own } : {}) };
 }
@@ -185,8 +225,18 @@ function memberTable(member, memberSchema, owner, context) {
 }
 
 const SIMPLE = {
-  0: "string", 1: "number", 2: "boolean", 4: "timestamp", 5: "timestamp:date-time", 6: "timestamp:http-date",
-  7: "timestamp:epoch-seconds", 15: "document", 17: "number", 19: "number", 21: "blob", 42: "stream",
+  0: "string",
+  1: "number",
+  2: "boolean",
+  4: "timestamp",
+  5: "timestamp:date-time",
+  6: "timestamp:http-date",
+  7: "timestamp:epoch-seconds",
+  15: "document",
+  17: "number",
+  19: "number",
+  21: "blob",
+  42: "stream",
 };
 function typeRef(ref, context) {
   const schema = deref(ref);
@@ -217,15 +267,21 @@ const key = (name) => (/^[A-Za-z_]\w*$/.test(name) ? name : JSON.stringify(name)
 function literal(value) {
   if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
   if (value === null || typeof value !== "object") return JSON.stringify(value);
-  return `{ ${Object.entries(value).map(([name, each]) => `${key(name)}: ${literal(each)}`).join(", ")} }`;
+  return `{ ${Object.entries(value)
+    .map(([name, each]) => `${key(name)}: ${literal(each)}`)
+    .join(", ")} }`;
 }
 const rows = (record, indent, print = literal) =>
-  Object.entries(record).map(([name, value]) => `${indent}${key(name)}: ${print(value)},\n`).join("");
+  Object.entries(record)
+    .map(([name, value]) => `${indent}${key(name)}: ${print(value)},\n`)
+    .join("");
 
 function printTable({ pkg, table }) {
   const { operations, structures, errors, enums } = table;
   const structureText = ({ members, ...rest }) => {
-    const head = Object.entries(rest).map(([name, value]) => `${name}: ${literal(value)}, `).join("");
+    const head = Object.entries(rest)
+      .map(([name, value]) => `${name}: ${literal(value)}, `)
+      .join("");
     const body = rows(members, "        ");
     return body === "" ? `{ ${head}members: {} }` : `{\n      ${head}members: {\n${body}      },\n    }`;
   };
@@ -252,7 +308,8 @@ ${rows(enums, "    ")}  },
 const constName = (service) => `${service.replace(/-(\w)/g, (_, letter) => letter.toUpperCase())}Table`;
 
 function printTypes({ pkg, table }) {
-  const inputs = new Set(), outputs = new Set();
+  const inputs = new Set(),
+    outputs = new Set();
   for (const operation of Object.values(table.operations)) {
     if (operation.input) inputs.add(operation.input);
     if (operation.output) outputs.add(operation.output);
@@ -267,7 +324,8 @@ function printTypes({ pkg, table }) {
     });
     return lines.length === 0 ? `export type ${name} = Nothing;\n` : `export interface ${name} {\n${lines.join("")}}\n`;
   });
-  const index = Object.entries(table.operations).filter(([, operation]) => operation.input || operation.output || table.service !== "s3-control")
+  const index = Object.entries(table.operations)
+    .filter(([, operation]) => operation.input || operation.output || table.service !== "s3-control")
     .map(([name, { input, output }]) => `  ${name}: { input: ${input ?? "Nothing"}; output: ${output ?? "Nothing"} };\n`);
   return `/**
  * Generated by tools/wire-tables.mjs from ${pkg.name} ${pkg.version}: do not edit.
@@ -294,7 +352,14 @@ function typeText(type) {
   }
   if (type.startsWith("#")) return typeName(type.slice(1));
   if (type.startsWith("timestamp")) return "Date";
-  return { blob: "Uint8Array", stream: "AsyncIterable<Uint8Array> | Uint8Array", events: "AsyncIterable<Uint8Array>", document: "unknown" }[type] ?? type;
+  return (
+    {
+      blob: "Uint8Array",
+      stream: "AsyncIterable<Uint8Array> | Uint8Array",
+      events: "AsyncIterable<Uint8Array>",
+      document: "unknown",
+    }[type] ?? type
+  );
 }
 
 const check = process.argv.includes("--check");
@@ -302,7 +367,10 @@ const stale = [];
 await mkdir(tablesDir, { recursive: true });
 for (const each of SERVICES) {
   const result = await tableOf(each);
-  for (const [file, text] of [[`${each.service}.ts`, printTable(result)], [`${each.service}-types.ts`, printTypes(result)]]) {
+  for (const [file, text] of [
+    [`${each.service}.ts`, printTable(result)],
+    [`${each.service}-types.ts`, printTypes(result)],
+  ]) {
     const path = join(tablesDir, file);
     if (!check) await writeFile(path, text);
     else if ((await readFile(path, "utf8").catch(() => "")) !== text) stale.push(`src/wire/tables/${file}`);

@@ -28,7 +28,8 @@ export function parseJsonBody(body: Uint8Array): Readonly<Record<string, unknown
   } catch (cause) {
     throw cause instanceof ServiceError ? cause : serialization("", cause);
   }
-  if (value === null || typeof value !== "object" || Array.isArray(value)) throw serialization("Start of structure or map found where not expected.");
+  if (value === null || typeof value !== "object" || Array.isArray(value))
+    throw serialization("Start of structure or map found where not expected.");
   return value as Readonly<Record<string, unknown>>;
 }
 
@@ -54,7 +55,7 @@ const caches = new WeakMap<ServiceTable, Map<string, Decode>>();
 /** @throws ServiceError SerializationException for values of the wrong JSON type */
 export function decodeJson(table: ServiceTable, structure: string | undefined, body: Uint8Array): object {
   const value = parseJsonBody(body);
-  return structure === undefined ? {} : structureDecoder(table, structure)(value) as object;
+  return structure === undefined ? {} : (structureDecoder(table, structure)(value) as object);
 }
 
 function structureDecoder(table: ServiceTable, name: string): Decode {
@@ -69,7 +70,9 @@ function structureDecoder(table: ServiceTable, name: string): Decode {
 }
 
 function compileStructure(table: ServiceTable, name: string): Decode {
-  const members = Object.entries(structureOf(table, name)?.members ?? {}).map(([member, entry]) => [member, decoder(table, entry.type)] as const);
+  const members = Object.entries(structureOf(table, name)?.members ?? {}).map(
+    ([member, entry]) => [member, decoder(table, entry.type)] as const,
+  );
   return (value) => {
     const source = objectOf(value);
     const target: Record<string, unknown> = {};
@@ -84,7 +87,11 @@ function compileStructure(table: ServiceTable, name: string): Decode {
 function decoder(table: ServiceTable, type: TypeRef): Decode {
   if (typeof type === "object") {
     const decode = decoder(table, "list" in type ? type.list : type.map);
-    if ("list" in type) return (value) => arrayOf(value).filter((item) => item !== null).map(decode);
+    if ("list" in type)
+      return (value) =>
+        arrayOf(value)
+          .filter((item) => item !== null)
+          .map(decode);
     return (value) => {
       const entries = Object.entries(objectOf(value)).filter(([, each]) => each !== null);
       // fromEntries defines own properties: a key named `__proto__` stays a key.
@@ -94,10 +101,14 @@ function decoder(table: ServiceTable, type: TypeRef): Decode {
   if (type.startsWith("#")) return structureDecoder(table, type.slice(1));
   if (type.startsWith("timestamp")) return decodeTime;
   switch (type) {
-    case "number": return decodeInteger;
-    case "boolean": return (value) => expectType(value, "boolean", "Boolean");
-    case "blob": return decodeBlob;
-    default: return (value) => expectType(value, "string", "String");
+    case "number":
+      return decodeInteger;
+    case "boolean":
+      return (value) => expectType(value, "boolean", "Boolean");
+    case "blob":
+      return decodeBlob;
+    default:
+      return (value) => expectType(value, "string", "String");
   }
 }
 
@@ -105,10 +116,14 @@ function decoder(table: ServiceTable, type: TypeRef): Decode {
 function tokenOf(value: unknown): string {
   if (Array.isArray(value)) return "Unexpected list element";
   switch (typeof value) {
-    case "string": return "STRING_VALUE";
-    case "number": return "NUMBER_VALUE";
-    case "boolean": return value ? "TRUE_VALUE" : "FALSE_VALUE";
-    default: return "Start of structure or map";
+    case "string":
+      return "STRING_VALUE";
+    case "number":
+      return "NUMBER_VALUE";
+    case "boolean":
+      return value ? "TRUE_VALUE" : "FALSE_VALUE";
+    default:
+      return "Start of structure or map";
   }
 }
 
@@ -136,7 +151,8 @@ function decodeInteger(value: unknown): number {
 
 function decodeTime(value: unknown): Date {
   const time = typeof value === "number" ? new Date(value * 1000) : undefined;
-  if (time === undefined || Number.isNaN(time.getTime())) throw serialization(`${tokenOf(value)} can not be converted to a Timestamp`);
+  if (time === undefined || Number.isNaN(time.getTime()))
+    throw serialization(`${tokenOf(value)} can not be converted to a Timestamp`);
   return time;
 }
 

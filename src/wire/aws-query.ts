@@ -64,10 +64,14 @@ function decodeValue(table: ServiceTable, type: TypeRef, branch: Branch, member:
   if (text === undefined) return undefined;
   if (type.startsWith("timestamp")) return decodeTime(text, member);
   switch (type) {
-    case "number": return decodeInteger(text, member);
-    case "boolean": return decodeBoolean(text, member);
-    case "blob": return Buffer.from(text, "base64");
-    default: return text;
+    case "number":
+      return decodeInteger(text, member);
+    case "boolean":
+      return decodeBoolean(text, member);
+    case "blob":
+      return Buffer.from(text, "base64");
+    default:
+      return text;
   }
 }
 
@@ -107,15 +111,28 @@ function decodeTime(text: string, member: string): Date {
 }
 
 /** Output → `<XResponse><XResult>…</XResult><ResponseMetadata>…`. */
-export function encodeForm(table: ServiceTable, operation: string, structure: string | undefined, output: unknown, ids: ResponseIds): WireResponse {
-  const result = structure === undefined ? ""
-    : `<${operation}Result>${structureEncoder(table, structure).content(output ?? {})}</${operation}Result>`;
-  const text = `<${operation}Response xmlns="${table.xmlNamespace}">${result}<ResponseMetadata><RequestId>${ids.requestId}</RequestId>`
-    + `</ResponseMetadata></${operation}Response>`;
+export function encodeForm(
+  table: ServiceTable,
+  operation: string,
+  structure: string | undefined,
+  output: unknown,
+  ids: ResponseIds,
+): WireResponse {
+  const result =
+    structure === undefined
+      ? ""
+      : `<${operation}Result>${structureEncoder(table, structure).content(output ?? {})}</${operation}Result>`;
+  const text =
+    `<${operation}Response xmlns="${table.xmlNamespace}">${result}<ResponseMetadata><RequestId>${ids.requestId}</RequestId>` +
+    `</ResponseMetadata></${operation}Response>`;
   return xmlResponse(200, text, ids);
 }
 
 export function xmlResponse(status: number, text: string, ids: ResponseIds): WireResponse {
   const body = Buffer.from(text, "utf8");
-  return { status, headers: { "x-amzn-requestid": ids.requestId, "content-type": QUERY_CONTENT_TYPE, "content-length": String(body.length) }, body };
+  return {
+    status,
+    headers: { "x-amzn-requestid": ids.requestId, "content-type": QUERY_CONTENT_TYPE, "content-length": String(body.length) },
+    body,
+  };
 }

@@ -48,12 +48,18 @@ export function encodeRequest(service: ModelledService, operation: string, input
   switch (table.protocol) {
     case "aws-json":
       return {
-        service, method: "POST", path: "/", body: Buffer.from(JSON.stringify(jsonValue(input))),
+        service,
+        method: "POST",
+        path: "/",
+        body: Buffer.from(JSON.stringify(jsonValue(input))),
         headers: { "content-type": JSON_CONTENT_TYPE, "x-amz-target": `TrentService.${operation}` },
       };
     case "aws-query":
       return {
-        service, method: "POST", path: "/", body: Buffer.from(formOf(table, operation, shape.input, input as Values)),
+        service,
+        method: "POST",
+        path: "/",
+        body: Buffer.from(formOf(table, operation, shape.input, input as Values)),
         headers: { "content-type": "application/x-www-form-urlencoded; charset=utf-8" },
       };
     case "rest-xml":
@@ -74,14 +80,20 @@ function encodeRest(table: ServiceTable, shape: OperationTable, input: Values): 
     const wire = entry.name ?? member;
     if (entry.in === "query") query.push(...queryPairs(wire, value));
     else if (entry.in === "header") headers[wire] = formatValue(entry, value);
-    else if (entry.in === "prefix") for (const [name, text] of Object.entries(value as Record<string, string>)) headers[wire + name.toLowerCase()] = headerBytes(text);
+    else if (entry.in === "prefix")
+      for (const [name, text] of Object.entries(value as Record<string, string>))
+        headers[wire + name.toLowerCase()] = headerBytes(text);
   }
   const body = restBody(table, shape, structure, input);
-  if (body !== undefined && shape.checksumRequired === true) headers["x-amz-checksum-sha256"] = createHash("sha256").update(body).digest("base64");
+  if (body !== undefined && shape.checksumRequired === true)
+    headers["x-amz-checksum-sha256"] = createHash("sha256").update(body).digest("base64");
   if (body !== undefined) headers["content-type"] ??= "application/xml";
   const path = restPath(table, pattern, input);
   return {
-    service: "s3", method: shape.method, headers, path: query.length === 0 ? path : `${path}?${query.join("&")}`,
+    service: "s3",
+    method: shape.method,
+    headers,
+    path: query.length === 0 ? path : `${path}?${query.join("&")}`,
     ...(body === undefined ? {} : { body }),
   };
 }
@@ -102,7 +114,12 @@ function restPath(table: ServiceTable, pattern: string, input: Values): string {
   return bucket === "" ? path : `${bucket}${path === "/" ? "" : path}`;
 }
 
-function restBody(table: ServiceTable, shape: OperationTable, structure: StructureTable | undefined, input: Values): Buffer | undefined {
+function restBody(
+  table: ServiceTable,
+  shape: OperationTable,
+  structure: StructureTable | undefined,
+  input: Values,
+): Buffer | undefined {
   const payload = Object.entries(structure?.members ?? {}).find(([, entry]) => entry.in === "payload");
   if (payload === undefined) {
     const inBody = Object.values(structure?.members ?? {}).some((entry) => entry.in === undefined);
@@ -118,13 +135,19 @@ function restBody(table: ServiceTable, shape: OperationTable, structure: Structu
 
 function document(table: ServiceTable, structure: string, root: string, value: unknown): Buffer {
   const { attributes, content } = structureEncoder(table, structure);
-  return Buffer.from(`${XML_DECLARATION}<${root} xmlns="${table.xmlNamespace}"${attributes(value)}>${content(value)}</${root}>`, "utf8");
+  return Buffer.from(
+    `${XML_DECLARATION}<${root} xmlns="${table.xmlNamespace}"${attributes(value)}>${content(value)}</${root}>`,
+    "utf8",
+  );
 }
 
 // ---- aws-query -----------------------------------------------------------------------------------------------------
 
 function formOf(table: ServiceTable, operation: string, structure: string | undefined, input: Values): string {
-  const pairs: [string, string][] = [["Action", operation], ["Version", table.version]];
+  const pairs: [string, string][] = [
+    ["Action", operation],
+    ["Version", table.version],
+  ];
   if (structure !== undefined) flatten(table, `#${structure}`, input, "", pairs);
   return pairs.map(([name, value]) => `${percentEncode(name)}=${percentEncode(value)}`).join("&");
 }
@@ -145,7 +168,10 @@ function flatten(table: ServiceTable, type: TypeRef, value: unknown, name: strin
     return;
   }
   if (!type.startsWith("#")) {
-    pairs.push([name, value instanceof Date ? formatTimestamp(value, "iso-seconds") : value instanceof Uint8Array ? base64(value) : String(value)]);
+    pairs.push([
+      name,
+      value instanceof Date ? formatTimestamp(value, "iso-seconds") : value instanceof Uint8Array ? base64(value) : String(value),
+    ]);
     return;
   }
   for (const [member, entry] of Object.entries(structureOf(table, type.slice(1))?.members ?? {})) {
@@ -168,14 +194,20 @@ export function decodeAnswer(service: ModelledService, operation: string, answer
       return decodeJson(table, shape.output, answer.body);
     case "aws-query": {
       const result = parseXml(answer.body).children.find((child) => child.name === `${operation}Result`);
-      return result === undefined ? {} : structureDecoder(table, shape.output)(result) as object;
+      return result === undefined ? {} : (structureDecoder(table, shape.output)(result) as object);
     }
     case "rest-xml":
       return decodeRest(table, operation, shape.output, structure, answer);
   }
 }
 
-function decodeRest(table: ServiceTable, operation: string, name: string, structure: StructureTable, answer: DecodableAnswer): object {
+function decodeRest(
+  table: ServiceTable,
+  operation: string,
+  name: string,
+  structure: StructureTable,
+  answer: DecodableAnswer,
+): object {
   const entries = Object.entries(structure.members);
   const inBody = entries.some(([, entry]) => entry.in === undefined) && answer.body.length > 0;
   const output: Record<string, unknown> = inBody ? decodeDocument(table, operation, name, answer.body) : {};
@@ -193,7 +225,12 @@ function decodeDocument(table: ServiceTable, operation: string, structure: strin
   return structureDecoder(table, structure)(node) as Record<string, unknown>;
 }
 
-function decodePlaced(table: ServiceTable, entry: MemberTable, wire: string, { headers, body, status }: DecodableAnswer): unknown {
+function decodePlaced(
+  table: ServiceTable,
+  entry: MemberTable,
+  wire: string,
+  { headers, body, status }: DecodableAnswer,
+): unknown {
   switch (entry.in) {
     case "status":
       return status;
@@ -203,12 +240,16 @@ function decodePlaced(table: ServiceTable, entry: MemberTable, wire: string, { h
     }
     case "prefix": {
       const found = Object.entries(headers).filter(([name]) => name.startsWith(wire) && name.length > wire.length);
-      return found.length === 0 ? undefined : Object.fromEntries(found.map(([name, value]) => [name.slice(wire.length), textOf(value) ?? ""]));
+      return found.length === 0
+        ? undefined
+        : Object.fromEntries(found.map(([name, value]) => [name.slice(wire.length), textOf(value) ?? ""]));
     }
     case "payload":
       if (body.length === 0 || entry.type === "stream") return undefined;
       if (entry.type === "string") return Buffer.from(body).toString("utf8");
-      return typeof entry.type === "string" && entry.type.startsWith("#") ? structureDecoder(table, entry.type.slice(1))(parseXml(body)) : body;
+      return typeof entry.type === "string" && entry.type.startsWith("#")
+        ? structureDecoder(table, entry.type.slice(1))(parseXml(body))
+        : body;
     default:
       return undefined;
   }

@@ -29,7 +29,10 @@ export function decodeInput(routed: RoutedOperation, head: RequestHead, body: Ui
   if (table.protocol === "rest-xml") {
     return memoized(decoders, `${service}:${operation}`, () => compileDecoder(table, operation, shape))(routed, head, body);
   }
-  const input = table.protocol === "aws-json" ? decodeJson(table, shape.input, body) : decodeForm(table, shape.input, routed.form ?? new Map());
+  const input =
+    table.protocol === "aws-json"
+      ? decodeJson(table, shape.input, body)
+      : decodeForm(table, shape.input, routed.form ?? new Map());
   validateInput(service, shape.input, input);
   return input;
 }
@@ -55,11 +58,20 @@ export function encodeOutput(service: Service, operation: string, output: unknow
 
 /** `PostObject`: AWS has no model for it. The operation gives status, headers and, for 201, `Body`: the document's bytes. */
 function restWithoutModel(output: unknown, ids: ResponseIds): WireResponse {
-  const given = (output ?? {}) as { readonly $status?: number; readonly $headers?: Readonly<Record<string, string>>; readonly Body?: Uint8Array };
+  const given = (output ?? {}) as {
+    readonly $status?: number;
+    readonly $headers?: Readonly<Record<string, string>>;
+    readonly Body?: Uint8Array;
+  };
   const headers = { "x-amz-request-id": ids.requestId, "x-amz-id-2": ids.hostId, ...given.$headers };
   const status = given.$status ?? 204;
-  if (given.Body === undefined) return { status, headers: status === 204 ? headers : { ...headers, "content-length": "0" }, body: undefined };
-  return { status, headers: { "content-type": "application/xml", ...headers, "content-length": String(given.Body.length) }, body: given.Body };
+  if (given.Body === undefined)
+    return { status, headers: status === 204 ? headers : { ...headers, "content-length": "0" }, body: undefined };
+  return {
+    status,
+    headers: { "content-type": "application/xml", ...headers, "content-length": String(given.Body.length) },
+    body: given.Body,
+  };
 }
 
 function memoized<V>(cache: Map<string, V>, key: string, make: () => V): V {

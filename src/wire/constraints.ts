@@ -34,7 +34,11 @@ export interface Constraint {
 /** `Structure.Member`, or `Member` for every structure of the service. */
 export type ConstraintTable = Readonly<Record<string, Constraint>>;
 
-const CONSTRAINTS: Partial<Record<Service, ConstraintTable>> = { kms: KMS_CONSTRAINTS, iam: IAM_CONSTRAINTS, sts: STS_CONSTRAINTS };
+const CONSTRAINTS: Partial<Record<Service, ConstraintTable>> = {
+  kms: KMS_CONSTRAINTS,
+  iam: IAM_CONSTRAINTS,
+  sts: STS_CONSTRAINTS,
+};
 const CODES: Partial<Record<Service, string>> = { kms: "ValidationException", iam: "ValidationError", sts: "ValidationError" };
 /** More would only make the answer long. */
 const MAX_REPORTED = 20;
@@ -85,7 +89,10 @@ function checkValue(check: Check, entry: MemberTable, type: TypeRef, limit: Cons
     checkSize(check, limit, (Array.isArray(value) ? value : Object.keys(value as object)).length, value, place);
     if ("list" in type) {
       (value as readonly unknown[]).forEach((item, index) => {
-        checkValue(check, entry, type.list, limit.items ?? NO_LIMIT, item, { ...place, path: `${place.path}.${index + 1}.member` });
+        checkValue(check, entry, type.list, limit.items ?? NO_LIMIT, item, {
+          ...place,
+          path: `${place.path}.${index + 1}.member`,
+        });
       });
       return;
     }
@@ -119,8 +126,10 @@ function checkSize(check: Check, { min, max }: Constraint, size: number, value: 
 }
 
 function checkNumber(check: Check, { atLeast, atMost }: Constraint, value: number, place: Place): void {
-  if (atMost !== undefined && value > atMost) fault(check, value, place, `Member must have value less than or equal to ${atMost}`);
-  if (atLeast !== undefined && value < atLeast) fault(check, value, place, `Member must have value greater than or equal to ${atLeast}`);
+  if (atMost !== undefined && value > atMost)
+    fault(check, value, place, `Member must have value less than or equal to ${atMost}`);
+  if (atLeast !== undefined && value < atLeast)
+    fault(check, value, place, `Member must have value greater than or equal to ${atLeast}`);
 }
 
 function fault({ faults }: Check, value: unknown, { path, secret }: Place, rule: string): void {

@@ -62,7 +62,7 @@ export interface RoutedOperational extends RoutedCommon {
 
 export type Routed = RoutedOperation | RoutedForm | RoutedPreflight | RoutedOperational;
 
-/** @throws ServiceError InvalidURI, MethodNotAllowed, NotImplemented, UnknownOperationException … encode it for `errorServiceOf(head)` */
+/** @throws ServiceError InvalidURI, MethodNotAllowed, UnknownOperationException … encode it for `errorServiceOf(head)` */
 export type Route = (head: RequestHead, config: RouteConfig) => Routed;
 
 /**

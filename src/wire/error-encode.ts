@@ -41,36 +41,44 @@ function bodyFor(service: Service, error: ServiceError, status: number, context:
 
 /** Code, message and the error's own elements. */
 function elements(error: ServiceError, code: string): string {
-  const fields = Object.entries(error.detail.fields ?? {}).map(([name, value]) => tag(name, value)).join("");
+  const fields = Object.entries(error.detail.fields ?? {})
+    .map(([name, value]) => tag(name, value))
+    .join("");
   return `${tag("Code", code)}${tag("Message", error.message)}${fields}`;
 }
 
 function s3Error(error: ServiceError, status: number, context: ErrorContext): WireResponse {
-  const resource = context.resource === undefined || error.detail.fields?.["Resource"] !== undefined ? "" : tag("Resource", context.resource);
-  const text = `${XML_DECLARATION}<Error>${elements(error, error.code)}${resource}${tag("RequestId", context.requestId)}`
-    + `${tag("HostId", context.hostId)}</Error>`;
+  const resource =
+    context.resource === undefined || error.detail.fields?.["Resource"] !== undefined ? "" : tag("Resource", context.resource);
+  const text =
+    `${XML_DECLARATION}<Error>${elements(error, error.code)}${resource}${tag("RequestId", context.requestId)}` +
+    `${tag("HostId", context.hostId)}</Error>`;
   return s3Response(status, text, context);
 }
 
 function controlError(error: ServiceError, status: number, context: ErrorContext): WireResponse {
   const namespace = tableOf("s3-control")?.xmlNamespace ?? "";
-  const text = `${XML_DECLARATION}<ErrorResponse xmlns="${namespace}"><Error>${elements(error, error.code)}</Error>`
-    + `${tag("RequestId", context.requestId)}${tag("HostId", context.hostId)}</ErrorResponse>`;
+  const text =
+    `${XML_DECLARATION}<ErrorResponse xmlns="${namespace}"><Error>${elements(error, error.code)}</Error>` +
+    `${tag("RequestId", context.requestId)}${tag("HostId", context.hostId)}</ErrorResponse>`;
   return s3Response(status, text, context);
 }
 
 function s3Response(status: number, text: string, context: ErrorContext): WireResponse {
   const body = Buffer.from(text, "utf8");
   const headers = {
-    "x-amz-request-id": context.requestId, "x-amz-id-2": context.hostId,
-    "content-type": "application/xml", "content-length": String(body.length),
+    "x-amz-request-id": context.requestId,
+    "x-amz-id-2": context.hostId,
+    "content-type": "application/xml",
+    "content-length": String(body.length),
   };
   return { status, headers, body };
 }
 
 function queryError(service: Service, error: ServiceError, status: number, context: ErrorContext): WireResponse {
   const type = status >= 500 ? "Receiver" : "Sender";
-  const text = `<ErrorResponse xmlns="${tableOf(service)?.xmlNamespace ?? ""}"><Error><Type>${type}</Type>`
-    + `${elements(error, wireCode(service, error.code))}</Error>${tag("RequestId", context.requestId)}</ErrorResponse>`;
+  const text =
+    `<ErrorResponse xmlns="${tableOf(service)?.xmlNamespace ?? ""}"><Error><Type>${type}</Type>` +
+    `${elements(error, wireCode(service, error.code))}</Error>${tag("RequestId", context.requestId)}</ErrorResponse>`;
   return xmlResponse(status, text, context);
 }

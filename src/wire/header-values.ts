@@ -8,7 +8,10 @@ import { formatTimestamp, parseTimestamp } from "./timestamps.js";
 const IGNORED_WHEN_BAD = /(?:^|-)if-(?:un)?modified-since$/;
 
 function invalid(entry: MemberTable, value: string, message: string): ServiceError {
-  return new ServiceError("InvalidArgument", message, { status: 400, fields: { ArgumentName: entry.name ?? "", ArgumentValue: value } });
+  return new ServiceError("InvalidArgument", message, {
+    status: 400,
+    fields: { ArgumentName: entry.name ?? "", ArgumentValue: value },
+  });
 }
 
 /**
@@ -30,7 +33,10 @@ export function parseValue(entry: MemberTable, text: string): unknown {
 }
 
 function splitList(text: string): readonly string[] {
-  return text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+  return text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
 }
 
 function checkedText(entry: MemberTable, text: string): string {
@@ -50,7 +56,10 @@ function parseInteger(entry: MemberTable, text: string): number {
   const [min, max] = INTEGER_BOUNDS[name] ?? [0, entry.in === "query" ? 2 ** 31 - 1 : Number.MAX_SAFE_INTEGER];
   if (Number.isNaN(value)) throw invalid(entry, text, INTEGER_MESSAGES[name] ?? `Invalid value for ${name}`);
   if (value < min || value > max) {
-    const range = entry.in === "query" && INTEGER_BOUNDS[name] === undefined ? `Argument ${camel(name)} must be an integer between 0 and 2147483647` : undefined;
+    const range =
+      entry.in === "query" && INTEGER_BOUNDS[name] === undefined
+        ? `Argument ${camel(name)} must be an integer between 0 and 2147483647`
+        : undefined;
     throw invalid(entry, text, range ?? INTEGER_MESSAGES[name] ?? `Invalid value for ${name}`);
   }
   return value;
@@ -83,7 +92,8 @@ export function formatValue(entry: MemberTable, value: unknown): string {
 /** Non-ASCII text as its UTF-8 bytes in latin-1 characters, which is what Node writes. */
 export function headerBytes(text: string): string {
   const bytes = /[^\x00-\x7f]/.test(text) ? Buffer.from(text, "utf8").toString("latin1") : text;
-  if (!isHeaderSafe(bytes)) throw new ServiceError("InvalidArgument", "Header value cannot be represented using ISO-8859-1.", { status: 400 });
+  if (!isHeaderSafe(bytes))
+    throw new ServiceError("InvalidArgument", "Header value cannot be represented using ISO-8859-1.", { status: 400 });
   return bytes;
 }
 

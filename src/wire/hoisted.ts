@@ -36,7 +36,8 @@ export function requestHeaders(head: RequestHead, query: Query): RequestHeaders 
         found.set(rest, before === undefined ? value : `${before},${value}`);
       }
       for (const [name, value] of hoisted ?? []) {
-        if (name.length > prefix.length && name.startsWith(prefix) && head.headers[name] === undefined) found.set(name.slice(prefix.length), value);
+        if (name.length > prefix.length && name.startsWith(prefix) && head.headers[name] === undefined)
+          found.set(name.slice(prefix.length), value);
       }
       return [...found];
     },

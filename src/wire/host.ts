@@ -13,7 +13,9 @@ export interface HostName {
 const MAX_HOST_LENGTH = 255;
 const IPV4 = /^\d{1,3}(\.\d{1,3}){3}$/;
 /** `s3.amazonaws.com`, `s3.eu-central-1.amazonaws.com`, `s3-fips.dualstack.us-east-1.amazonaws.com`, `s3-us-west-2.…`. */
-const AWS_S3 = /(?:^|^(.+)\.)s3(?:-fips|-accelerate|-external-1|-website)?(?:[.-](?:dualstack|[a-z]{2,4}(?:-[a-z]+)+-\d))*\.amazonaws\.com(?:\.cn)?$/;
+const S3_LABEL = String.raw`s3(?:-fips|-accelerate|-external-1|-website)?`;
+const REGION_LABELS = String.raw`(?:[.-](?:dualstack|[a-z]{2,4}(?:-[a-z]+)+-\d))*`;
+const AWS_S3 = new RegExp(String.raw`(?:^|^(.+)\.)${S3_LABEL}${REGION_LABELS}\.amazonaws\.com(?:\.cn)?$`);
 const AWS_CONTROL = /^(?:(\d{12})\.)?s3-control(?:-fips)?(?:\.[a-z0-9-]+)*\.amazonaws\.com(?:\.cn)?$/;
 
 /** Lower-case host without port and final dot; "" where there is none. */

@@ -13,7 +13,7 @@ import type { RequestHead } from "./types.js";
 import { structureDecoder } from "./xml-decode.js";
 import { structureEncoder } from "./xml-encode.js";
 import { parseXml, XmlError } from "./xml-parse.js";
-import { XML_DECLARATION } from "./xml-write.js";
+import { escapeXml, XML_DECLARATION } from "./xml-write.js";
 
 const MALFORMED = "The XML you provided was not well-formed or did not validate against our published schema";
 
@@ -41,7 +41,8 @@ export function compileDecoder(table: ServiceTable, name: string, operation: Ope
   const root = shape.name ?? operation.input ?? "";
   return (routed, head, body) => {
     const request: Request = { routed, headers: requestHeaders(head, routed.query), body };
-    const input: Record<string, unknown> = bodyShape === undefined ? {} : decodeBody(table, name, bodyShape, root, body) as Record<string, unknown>;
+    const input: Record<string, unknown> =
+      bodyShape === undefined ? {} : (decodeBody(table, name, bodyShape, root, body) as Record<string, unknown>);
     for (const [member, read] of readers) {
       const value = read(request);
       if (value !== undefined) input[member] = value;
@@ -50,7 +51,13 @@ export function compileDecoder(table: ServiceTable, name: string, operation: Ope
   };
 }
 
-function memberReader(table: ServiceTable, operation: string, member: string, entry: MemberTable, required: boolean): MemberReader {
+function memberReader(
+  table: ServiceTable,
+  operation: string,
+  member: string,
+  entry: MemberTable,
+  required: boolean,
+): MemberReader {
   const wire = entry.name ?? member;
   switch (entry.in) {
     case "label":
@@ -88,11 +95,20 @@ function headerReader(entry: MemberTable, wire: string, required: boolean): Memb
     const text = entry.host === true && routed.accountId !== undefined ? routed.accountId : headers.get(wire);
     if (text !== undefined) return parseValue(entry, text);
     if (!required) return undefined;
-    throw new ServiceError("MissingSecurityHeader", "Your request was missing a required header", { status: 400, fields: { MissingHeaderName: wire } });
+    throw new ServiceError("MissingSecurityHeader", "Your request was missing a required header", {
+      status: 400,
+      fields: { MissingHeaderName: wire },
+    });
   };
 }
 
-function payloadReader(table: ServiceTable, operation: string, member: string, entry: MemberTable, required: boolean): MemberReader {
+function payloadReader(
+  table: ServiceTable,
+  operation: string,
+  member: string,
+  entry: MemberTable,
+  required: boolean,
+): MemberReader {
   const { type } = entry;
   const empty = (): undefined => {
     if (required) throw new ServiceError("MissingRequestBodyError", "Request Body is empty", { status: 400 });
@@ -100,14 +116,22 @@ function payloadReader(table: ServiceTable, operation: string, member: string, e
   };
   if (type === "blob") return ({ body }) => (body.length === 0 ? empty() : body);
   if (typeof type !== "string" || !type.startsWith("#")) {
-    return ({ body }) => (body.length === 0 ? empty() : Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8"));
+    return ({ body }) =>
+      body.length === 0 ? empty() : Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
   }
   const structure = type.slice(1);
   const root = entry.name ?? structureOf(table, structure)?.name ?? structure;
   return ({ body }) => (body.length === 0 ? empty() : decodeBody(table, operation, structure, root, body, member));
 }
 
-function decodeBody(table: ServiceTable, operation: string, structure: string, root: string, body: Uint8Array, member?: string): unknown {
+function decodeBody(
+  table: ServiceTable,
+  operation: string,
+  structure: string,
+  root: string,
+  body: Uint8Array,
+  member?: string,
+): unknown {
   try {
     const node = parseXml(body);
     if (node.name !== root && node.name !== member) throw new XmlError(`root is ${node.name}`);
@@ -121,7 +145,10 @@ function decodeBody(table: ServiceTable, operation: string, structure: string, r
 // ---- Output --------------------------------------------------------------------------------------------------------
 
 type HeaderWriter = (output: Readonly<Record<string, unknown>>, headers: Record<string, string>) => void;
-interface Body { readonly bytes: WireResponse["body"]; readonly contentType?: string }
+interface Body {
+  readonly bytes: WireResponse["body"];
+  readonly contentType?: string;
+}
 type BodyWriter = (output: Readonly<Record<string, unknown>>) => Body;
 
 const NO_BODY: Body = { bytes: undefined };
@@ -140,7 +167,8 @@ export function compileEncoder(table: ServiceTable, name: string, operation: Ope
     if (contentType !== undefined) headers["content-type"] ??= contentType;
     for (const [header, text] of Object.entries(extras.$headers ?? {})) headers[header] = headerBytes(text);
     if (bytes instanceof Uint8Array) headers["content-length"] = String(bytes.length);
-    else if (bytes === undefined && operation.method !== "HEAD" && status !== 204 && status !== 304) headers["content-length"] = "0";
+    else if (bytes === undefined && operation.method !== "HEAD" && status !== 204 && status !== 304)
+      headers["content-length"] = "0";
     return { status, headers, body: bytes };
   };
 }
@@ -148,15 +176,20 @@ export function compileEncoder(table: ServiceTable, name: string, operation: Ope
 function headerWriter(member: string, entry: MemberTable): HeaderWriter[] {
   const wire = entry.name ?? member;
   if (entry.in === "prefix") {
-    return [(output, headers) => {
-      for (const [name, text] of Object.entries((output[member] ?? {}) as Readonly<Record<string, string>>)) headers[wire + name] = metadataValue(text);
-    }];
+    return [
+      (output, headers) => {
+        for (const [name, text] of Object.entries((output[member] ?? {}) as Readonly<Record<string, string>>))
+          headers[wire + name] = metadataValue(text);
+      },
+    ];
   }
   if (entry.in !== "header") return [];
-  return [(output, headers) => {
-    const value = output[member];
-    if (value !== undefined && value !== null) headers[wire] = formatValue(entry, value);
-  }];
+  return [
+    (output, headers) => {
+      const value = output[member];
+      if (value !== undefined && value !== null) headers[wire] = formatValue(entry, value);
+    },
+  ];
 }
 
 function bodyWriter(table: ServiceTable, name: string, structure: string, shape: StructureTable): BodyWriter {
@@ -176,12 +209,20 @@ function payloadWriter(table: ServiceTable, member: string, entry: MemberTable):
   }
   if (type === "string") {
     // Of all operations that answer with text, GetBucketPolicy is the one: a JSON document.
-    return (output) => (output[member] === undefined ? NO_BODY : { bytes: Buffer.from(String(output[member]), "utf8"), contentType: "application/json" });
+    return (output) =>
+      output[member] === undefined
+        ? NO_BODY
+        : { bytes: Buffer.from(String(output[member]), "utf8"), contentType: "application/json" };
   }
   return (output) => ({ bytes: output[member] as WireResponse["body"] });
 }
 
-function documentWriter(table: ServiceTable, structure: string, root: string, pick: (output: Readonly<Record<string, unknown>>) => unknown): BodyWriter {
+function documentWriter(
+  table: ServiceTable,
+  structure: string,
+  root: string,
+  pick: (output: Readonly<Record<string, unknown>>) => unknown,
+): BodyWriter {
   const encoder = structureEncoder(table, structure);
   const open = `${XML_DECLARATION}<${root} xmlns="${table.xmlNamespace}"`;
   return (output) => {
@@ -195,7 +236,8 @@ function documentWriter(table: ServiceTable, structure: string, root: string, pi
 /** The one document whose root is itself the value: `<LocationConstraint>eu-west-1</LocationConstraint>`, empty for us-east-1. */
 function locationWriter(table: ServiceTable): BodyWriter {
   return (output) => {
-    const text = `${XML_DECLARATION}<LocationConstraint xmlns="${table.xmlNamespace}">${String(output["LocationConstraint"] ?? "")}</LocationConstraint>`;
+    const region = escapeXml(String(output["LocationConstraint"] ?? ""));
+    const text = `${XML_DECLARATION}<LocationConstraint xmlns="${table.xmlNamespace}">${region}</LocationConstraint>`;
     return { bytes: Buffer.from(text, "utf8"), contentType: "application/xml" };
   };
 }

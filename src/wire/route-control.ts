@@ -13,17 +13,22 @@ interface Pattern {
   readonly literals: readonly string[];
 }
 
-const patterns: readonly Pattern[] = Object.entries(TABLES["s3-control"].operations).map(([name, { method, uri }]) => {
-  const [path = "", query = ""] = uri.split("?");
-  const labels: string[] = [];
-  const source = path.replace(/\{(\w+)(\+?)\}|[.*+?^$()|[\]\\]/g, (found, label: string | undefined, greedy: string | undefined) => {
-    if (label === undefined) return `\\${found}`;
-    labels.push(label);
-    return greedy === "+" ? "(.+)" : "([^/]+)";
-  });
-  return { name, method, path: new RegExp(`^${source}/?$`), labels, literals: query === "" ? [] : query.split("&") };
-// Longest pattern first: `/{Name}/policy` before `/{Name}`.
-}).sort((a, b) => b.literals.length - a.literals.length || b.path.source.length - a.path.source.length);
+const patterns: readonly Pattern[] = Object.entries(TABLES["s3-control"].operations)
+  .map(([name, { method, uri }]) => {
+    const [path = "", query = ""] = uri.split("?");
+    const labels: string[] = [];
+    const source = path.replace(
+      /\{(\w+)(\+?)\}|[.*+?^$()|[\]\\]/g,
+      (found, label: string | undefined, greedy: string | undefined) => {
+        if (label === undefined) return `\\${found}`;
+        labels.push(label);
+        return greedy === "+" ? "(.+)" : "([^/]+)";
+      },
+    );
+    return { name, method, path: new RegExp(`^${source}/?$`), labels, literals: query === "" ? [] : query.split("&") };
+    // Longest pattern first: `/{Name}/policy` before `/{Name}`.
+  })
+  .sort((a, b) => b.literals.length - a.literals.length || b.path.source.length - a.path.source.length);
 
 /** @throws ServiceError MethodNotAllowed, InvalidURI */
 export function routeControl(head: RequestHead, rawPath: string, query: Query, accountId: string): RoutedOperation {
@@ -35,6 +40,7 @@ export function routeControl(head: RequestHead, rawPath: string, query: Query, a
     return { kind: "operation", service: "s3-control", operation: pattern.name, rawPath, query, accountId, labels };
   }
   throw new ServiceError("MethodNotAllowed", "The specified method is not allowed against this resource.", {
-    status: 405, fields: { Method: head.method, ResourceType: "ACCOUNT" },
+    status: 405,
+    fields: { Method: head.method, ResourceType: "ACCOUNT" },
   });
 }

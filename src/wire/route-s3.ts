@@ -34,17 +34,21 @@ function buildCandidates(): void {
     if (name === DIRECTORY_BUCKETS) continue;
     const input = structureOf(table, operation.input);
     const [path = "/", query = ""] = operation.uri.split("?");
-    const literals = query === "" ? [] : query.split("&").map((part) => {
-      const [literal = "", value] = part.split("=");
-      return [literal, value] as const;
-    });
+    const literals =
+      query === ""
+        ? []
+        : query.split("&").map((part) => {
+            const [literal = "", value] = part.split("=");
+            return [literal, value] as const;
+          });
     for (const [literal, value] of literals) if (value === undefined) subResources.add(literal);
     const required = (input?.required ?? []).map((member) => input?.members[member]);
     const bucket = input?.members["Bucket"]?.in === "label";
     const level: Level = path.includes("{Key+}") ? "object" : bucket ? "bucket" : "service";
     const id = `${operation.method} ${level}${path === "/WriteGetObjectResponse" ? path : ""}`;
     const candidate: Candidate = {
-      name, literals,
+      name,
+      literals,
       requiredQuery: required.flatMap((member) => (member?.in === "query" && member.name !== undefined ? [member.name] : [])),
       copy: required.some((member) => member?.in === "header" && member.name === COPY_SOURCE),
     };
@@ -73,7 +77,8 @@ export function nameS3Operation(target: S3Target): string {
   const asked = [...target.query.keys()].filter((name) => subResources.has(name));
   // `annotation` stands beside no other; `select` comes with `select-type`, which is no sub-resource of its own.
   if (asked.length > 1) throw conflicting(asked);
-  if (level === "service" && target.method === "GET" && firstOf(target.query, "x-id") === DIRECTORY_BUCKETS) return DIRECTORY_BUCKETS;
+  if (level === "service" && target.method === "GET" && firstOf(target.query, "x-id") === DIRECTORY_BUCKETS)
+    return DIRECTORY_BUCKETS;
   const sub = asked[0];
   if (level === "object") refuseStrayParameters(target);
   for (const candidate of candidates.get(`${target.method} ${level}`) ?? []) {
@@ -99,10 +104,24 @@ function refuseStrayParameters({ method, query }: S3Target): void {
   const upload = query.has("uploadId");
   if (method === "PUT" && part !== upload) {
     const name = part ? "partNumber" : "uploadId";
-    const message = part ? "This operation does not accept a query-string." : "Part number must be an integer between 1 and 10000, inclusive";
-    throw new ServiceError("InvalidArgument", message, { fields: { ArgumentName: name, ArgumentValue: firstOf(query, name) ?? "" } });
+    const message = part
+      ? "This operation does not accept a query-string."
+      : "Part number must be an integer between 1 and 10000, inclusive";
+    throw new ServiceError("InvalidArgument", message, {
+      fields: { ArgumentName: name, ArgumentValue: firstOf(query, name) ?? "" },
+    });
   }
-  const takesVersion = ["acl", "tagging", "retention", "legal-hold", "restore", "encryption", "select", "annotation", "renameObject"];
+  const takesVersion = [
+    "acl",
+    "tagging",
+    "retention",
+    "legal-hold",
+    "restore",
+    "encryption",
+    "select",
+    "annotation",
+    "renameObject",
+  ];
   if (query.has("versionId") && !takesVersion.some((name) => query.has(name))) {
     throw new ServiceError("InvalidArgument", "This operation does not accept a version-id.", {
       fields: { ArgumentName: "versionId", ArgumentValue: firstOf(query, "versionId") ?? "" },
@@ -113,7 +132,8 @@ function refuseStrayParameters({ method, query }: S3Target): void {
 function postForm({ header }: S3Target): string {
   if (/^multipart\/form-data\b/i.test(header("content-type") ?? "")) return POST_OBJECT;
   throw new ServiceError("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", {
-    status: 412, fields: { Condition: "Bucket POST must be of the enclosure-type multipart/form-data" },
+    status: 412,
+    fields: { Condition: "Bucket POST must be of the enclosure-type multipart/form-data" },
   });
 }
 
@@ -127,6 +147,7 @@ function conflicting(names: readonly string[]): ServiceError {
 function notAllowed(method: string, sub: string | undefined, level: Level): ServiceError {
   const resource = sub === undefined ? level.toUpperCase() : sub.replaceAll("-", "").toUpperCase();
   return new ServiceError("MethodNotAllowed", "The specified method is not allowed against this resource.", {
-    status: 405, fields: { Method: method, ResourceType: resource },
+    status: 405,
+    fields: { Method: method, ResourceType: resource },
   });
 }

@@ -13,7 +13,10 @@ import { operationTable, TABLES } from "./tables.js";
 import type { RequestHead, Service } from "./types.js";
 import { parseQuery, percentDecode, splitTarget } from "./uri.js";
 
-const TARGETS: readonly (readonly [string, "kms" | "coffer"])[] = [["TrentService.", "kms"], ["Coffer.", "coffer"]];
+const TARGETS: readonly (readonly [string, "kms" | "coffer"])[] = [
+  ["TrentService.", "kms"],
+  ["Coffer.", "coffer"],
+];
 const CONTROL_PREFIX = "/v20180820/";
 const OPERATIONAL_PREFIX = "/-/";
 const ACCOUNT_ID = /^\d{12}$/;
@@ -90,11 +93,17 @@ export function routeForm(routed: RoutedForm, body: Uint8Array, scopeService: st
   }
   const action = form.get("Action");
   const version = form.get("Version");
-  const service = version === TABLES.iam.version ? "iam" : version === TABLES.sts.version ? "sts" : scopeService === "iam" ? "iam" : "sts";
-  if (action === undefined || action === "") throw new ServiceError("MissingAction", "The request must contain the parameter Action.", { status: 400 });
+  const service =
+    version === TABLES.iam.version ? "iam" : version === TABLES.sts.version ? "sts" : scopeService === "iam" ? "iam" : "sts";
+  if (action === undefined || action === "")
+    throw new ServiceError("MissingAction", "The request must contain the parameter Action.", { status: 400 });
   if (version !== TABLES[service].version || operationTable(service, action) === undefined) {
     const shown = version ?? "NO_VERSION_SPECIFIED";
-    throw new ServiceError("InvalidAction", `Could not find operation ${action.slice(0, 128)} for version ${shown.slice(0, 32)}`, { status: 400 });
+    throw new ServiceError(
+      "InvalidAction",
+      `Could not find operation ${action.slice(0, 128)} for version ${shown.slice(0, 32)}`,
+      { status: 400 },
+    );
   }
   return { kind: "operation", service, operation: action, rawPath: routed.rawPath, query: routed.query, form };
 }
@@ -114,11 +123,19 @@ function routeS3(head: RequestHead, hostBucket: string | undefined, rawPath: str
   const key = slash < 0 ? "" : percentDecode(rawPath.slice(slash + 1));
   const named = { ...(bucket === "" ? {} : { bucket }), ...(key === "" ? {} : { key }) };
   if (bucket === "" && key !== "") {
-    throw new ServiceError("InvalidBucketName", "The specified bucket is not valid.", { status: 400, fields: { BucketName: "" } });
+    throw new ServiceError("InvalidBucketName", "The specified bucket is not valid.", {
+      status: 400,
+      fields: { BucketName: "" },
+    });
   }
   if (head.method === "OPTIONS") return { kind: "preflight", rawPath, query, ...named };
   const common = { kind: "operation", service: "s3", rawPath, query, style: virtual ? "virtual" : "path" } as const;
-  if (head.method === "POST" && !virtual && rawPath === "/WriteGetObjectResponse" && headerValue(head, "x-amz-request-route") !== undefined) {
+  if (
+    head.method === "POST" &&
+    !virtual &&
+    rawPath === "/WriteGetObjectResponse" &&
+    headerValue(head, "x-amz-request-route") !== undefined
+  ) {
     return { ...common, operation: "WriteGetObjectResponse" };
   }
   const header = requestHeaders(head, query).get;

@@ -12,8 +12,13 @@ export type Protocol = "rest-xml" | "aws-json" | "aws-query";
  */
 export type TypeRef = string | ListType | MapType;
 /** @property item element name of a list member that is not flattened; default `member` */
-export interface ListType { readonly list: TypeRef; readonly item?: string }
-export interface MapType { readonly map: TypeRef }
+export interface ListType {
+  readonly list: TypeRef;
+  readonly item?: string;
+}
+export interface MapType {
+  readonly map: TypeRef;
+}
 
 /** Where a member travels; absent: in the body. */
 export type Place = "label" | "header" | "prefix" | "query" | "queryMap" | "payload" | "status";

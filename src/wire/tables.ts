@@ -12,7 +12,11 @@ import type { Service } from "./types.js";
 export type ModelledService = Exclude<Service, "coffer">;
 
 export const TABLES: Readonly<Record<ModelledService, ServiceTable>> = {
-  "s3": s3Table, "s3-control": s3ControlTable, "kms": kmsTable, "iam": iamTable, "sts": stsTable,
+  "s3": s3Table,
+  "s3-control": s3ControlTable,
+  "kms": kmsTable,
+  "iam": iamTable,
+  "sts": stsTable,
 };
 
 export function tableOf(service: Service): ServiceTable | undefined {
@@ -37,7 +41,9 @@ export function operationNames(service: Service): readonly string[] {
 export function sensitiveMembers(service: Service, structure: string): readonly string[] {
   const table = tableOf(service);
   const members = table === undefined ? undefined : structureOf(table, structure)?.members;
-  return Object.entries(members ?? {}).filter(([, member]) => member.sensitive === true).map(([name]) => name);
+  return Object.entries(members ?? {})
+    .filter(([, member]) => member.sensitive === true)
+    .map(([name]) => name);
 }
 
 const KIB = 1024;

@@ -34,7 +34,8 @@ function isoSeconds(date: Date): string {
     cachedDay = day;
   }
   const rest = seconds - day * DAY_SECONDS;
-  return `${cachedDayText}${TWO_DIGITS[Math.floor(rest / 3600)]}:${TWO_DIGITS[Math.floor(rest / 60) % 60]}:${TWO_DIGITS[rest % 60]}`;
+  const minutes = Math.floor(rest / 60);
+  return `${cachedDayText}${TWO_DIGITS[Math.floor(minutes / 60)]}:${TWO_DIGITS[minutes % 60]}:${TWO_DIGITS[rest % 60]}`;
 }
 
 const ISO = /^\d{4}-\d\d-\d\d(?:[Tt]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d\d:?\d\d)?)?$/;

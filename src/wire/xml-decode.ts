@@ -89,14 +89,19 @@ function checked(decode: NodeDecoder, table: ServiceTable, entry: MemberTable, e
 
 /** Decoder of a value inside its element. */
 export function valueDecoder(table: ServiceTable, type: TypeRef): NodeDecoder {
-  if (typeof type === "object") return "list" in type ? listDecoder(table, type.list, type.item ?? "member") : mapDecoder(table, type.map);
+  if (typeof type === "object")
+    return "list" in type ? listDecoder(table, type.list, type.item ?? "member") : mapDecoder(table, type.map);
   if (type.startsWith("#")) return structureDecoder(table, type.slice(1));
   if (type.startsWith("timestamp")) return decodeTime;
   switch (type) {
-    case "number": return decodeNumber;
-    case "boolean": return decodeBoolean;
-    case "blob": return (node) => Buffer.from(scalar(node), "base64");
-    default: return scalar;
+    case "number":
+      return decodeNumber;
+    case "boolean":
+      return decodeBoolean;
+    case "blob":
+      return (node) => Buffer.from(scalar(node), "base64");
+    default:
+      return scalar;
   }
 }
 

@@ -50,10 +50,15 @@ function compileStructure(table: ServiceTable, name: string): StructureEncoder {
       for (const encode of members) text += encode(owner);
       return text;
     },
-    attributes: attributes.length === 0 ? () => "" : (value) => {
-      const owner = value as Readonly<Record<string, unknown>>;
-      return attributes.map(([wire, member]) => (owner[member] === undefined ? "" : ` ${wire}="${escapeXml(String(owner[member]))}"`)).join("");
-    },
+    attributes:
+      attributes.length === 0
+        ? () => ""
+        : (value) => {
+            const owner = value as Readonly<Record<string, unknown>>;
+            return attributes
+              .map(([wire, member]) => (owner[member] === undefined ? "" : ` ${wire}="${escapeXml(String(owner[member]))}"`))
+              .join("");
+          },
   };
 }
 
@@ -106,13 +111,19 @@ function contentEncoder(table: ServiceTable, type: TypeRef): Content {
       return (value) => (value as readonly unknown[]).map(item).join("");
     }
     const value = element(table, "value", type.map, "");
-    return (map) => Object.entries(map as object)
-      .map(([key, each]) => `<entry><key>${escapeXml(key)}</key>${value(each)}</entry>`).join("");
+    return (map) =>
+      Object.entries(map as object)
+        .map(([key, each]) => `<entry><key>${escapeXml(key)}</key>${value(each)}</entry>`)
+        .join("");
   }
   switch (type) {
-    case "string": return (value) => escapeXml(value as string);
-    case "number": case "boolean": return String;
-    case "blob": return (value) => base64(value as Uint8Array);
+    case "string":
+      return (value) => escapeXml(value as string);
+    case "number":
+    case "boolean":
+      return String;
+    case "blob":
+      return (value) => base64(value as Uint8Array);
     default: {
       const format = timeFormat(table, type);
       return (value) => formatTimestamp(value as Date, format);

@@ -23,13 +23,17 @@ function routed({ head, body }: Captured): RoutedOperation {
 /** Only Terraform's S3 Control calls have shapes. */
 function operationsOf(service: ModelledService): readonly string[] {
   // WriteGetObjectResponse goes to a host of its own, which the SDK cannot make of this endpoint: route.test.ts has it.
-  return operationNames(service).filter((name) => name !== "WriteGetObjectResponse" && (service !== "s3-control" || operationTable(service, name)?.input !== undefined));
+  return operationNames(service).filter(
+    (name) =>
+      name !== "WriteGetObjectResponse" && (service !== "s3-control" || operationTable(service, name)?.input !== undefined),
+  );
 }
 
 /** Differences that the SDK makes on purpose. */
 function inputSkip(_structure: string, member: string, entry: MemberTable): boolean {
   // Rewritten by SDK middleware: SSE-C keys are hashed, checksums computed, lengths counted.
-  if (/^(Checksum|ContentMD5|ContentLength|SSECustomerKey|CopySourceSSECustomerKey)/.test(member) && entry.in === "header") return true;
+  if (/^(Checksum|ContentMD5|ContentLength|SSECustomerKey|CopySourceSSECustomerKey)/.test(member) && entry.in === "header")
+    return true;
   if (member === "Expires" || member === "ResponseExpires") return true;
   return entry.in === "status" || entry.type === "stream";
 }
@@ -53,15 +57,22 @@ for (const service of ["s3", "s3-control", "kms", "iam", "sts"] as const) {
 async function roundTrip(service: ModelledService, operation: string, all: boolean): Promise<void> {
   const table = TABLES[service];
   const shape = operationTable(service, operation)?.input;
-  const input = { ...sample(table, shape, { all, skip: inputSkip }), ...(service === "s3-control" ? { AccountId: "123456789012" } : {}) };
+  const input = {
+    ...sample(table, shape, { all, skip: inputSkip }),
+    ...(service === "s3-control" ? { AccountId: "123456789012" } : {}),
+  };
   const captured = await capture(service, operation, input);
   const found = routed(captured);
   assert.equal(found.operation, operation);
   assert.equal(found.service, service);
   // The samples keep to the shapes, not to lengths and patterns, so validation (constraints.test.ts) is left out.
-  const decoded = (table.protocol === "aws-json" ? decodeJson(table, shape, captured.body)
-    : table.protocol === "aws-query" ? decodeForm(table, shape, found.form ?? new Map())
-    : decodeInput(found, captured.head, captured.body)) as Record<string, unknown>;
+  const decoded = (
+    table.protocol === "aws-json"
+      ? decodeJson(table, shape, captured.body)
+      : table.protocol === "aws-query"
+        ? decodeForm(table, shape, found.form ?? new Map())
+        : decodeInput(found, captured.head, captured.body)
+  ) as Record<string, unknown>;
   for (const [member, value] of Object.entries(input)) {
     if (isEmptyStructure(value) && decoded[member] === undefined) continue;
     assert.deepEqual(plain(decoded[member]), plain(value), member);
@@ -70,12 +81,15 @@ async function roundTrip(service: ModelledService, operation: string, all: boole
 
 /** Seven bytes for a streaming member, so that the sample's content length is true. */
 function withBody(service: ModelledService, structure: string | undefined, output: object): object {
-  const stream = Object.entries(structureOf(TABLES[service], structure)?.members ?? {}).find(([, entry]) => entry.type === "stream");
+  const stream = Object.entries(structureOf(TABLES[service], structure)?.members ?? {}).find(
+    ([, entry]) => entry.type === "stream",
+  );
   return stream === undefined ? output : { ...output, [stream[0]]: Buffer.from("1234567") };
 }
 
 /** The query protocol has no way to send one. */
-const isEmptyStructure = (value: unknown): boolean => typeof value === "object" && value !== null && Object.keys(value).length === 0;
+const isEmptyStructure = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && Object.keys(value).length === 0;
 
 /** Buffers and Uint8Arrays alike. */
 function plain(value: unknown): unknown {
@@ -93,8 +107,14 @@ for (const service of ["s3", "s3-control", "kms", "iam", "sts"] as const) {
     for (const operation of operationsOf(service)) {
       try {
         const shape = operationTable(service, operation);
-        const output = sample(table, shape?.output, { all: true, skip: (_structure, _member, entry) => entry.type === "events" || entry.type === "stream" });
-        const input = { ...sample(table, shape?.input, { all: false, skip: inputSkip }), ...(service === "s3-control" ? { AccountId: "123456789012" } : {}) };
+        const output = sample(table, shape?.output, {
+          all: true,
+          skip: (_structure, _member, entry) => entry.type === "events" || entry.type === "stream",
+        });
+        const input = {
+          ...sample(table, shape?.input, { all: false, skip: inputSkip }),
+          ...(service === "s3-control" ? { AccountId: "123456789012" } : {}),
+        };
         const response = encodeOutput(service, operation, withBody(service, shape?.output, output), IDS);
         const read = await parse(service, operation, input, response);
         const { $metadata, ...members } = read;

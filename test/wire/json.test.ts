@@ -10,9 +10,13 @@ const IDS = { requestId: "R1", hostId: "H1" };
 
 function decode(operation: string, body: string | Uint8Array, prefix = "TrentService"): Record<string, unknown> {
   const head = headOf("POST", "/", { "x-amz-target": `${prefix}.${operation}` });
-  return decodeInput(route(head, { domains: ["localhost"] }) as RoutedOperation, head, Buffer.from(body as string)) as Record<string, unknown>;
+  return decodeInput(route(head, { domains: ["localhost"] }) as RoutedOperation, head, Buffer.from(body as string)) as Record<
+    string,
+    unknown
+  >;
 }
-const serialization = (error: unknown): boolean => error instanceof ServiceError && error.code === "SerializationException" && error.detail.status === 400;
+const serialization = (error: unknown): boolean =>
+  error instanceof ServiceError && error.code === "SerializationException" && error.detail.status === 400;
 function messageOf(operation: string, input: object): string {
   try {
     decode(operation, JSON.stringify(input));
@@ -24,19 +28,44 @@ function messageOf(operation: string, input: object): string {
 }
 
 test("members decode by shape; unknown ones vanish, null is absent, the last duplicate wins", () => {
-  const input = decode("Encrypt", `{"KeyId":"first","KeyId":"k","Plaintext":"AAEC","EncryptionContext":{"a":"1","__proto__":"p"},"GrantTokens":null,"DryRun":true,"Extra":{"x":[]}}`);
+  const input = decode(
+    "Encrypt",
+    `{"KeyId":"first","KeyId":"k","Plaintext":"AAEC","EncryptionContext":{"a":"1","__proto__":"p"},"GrantTokens":null,"DryRun":true,"Extra":{"x":[]}}`,
+  );
   assert.deepEqual(Object.keys(input).sort(), ["DryRun", "EncryptionContext", "KeyId", "Plaintext"]);
   assert.deepEqual([input["KeyId"], Buffer.from(input["Plaintext"] as Uint8Array).toString("hex")], ["k", "000102"]);
-  assert.deepEqual(Object.entries(input["EncryptionContext"] as object), [["a", "1"], ["__proto__", "p"]]);
+  assert.deepEqual(Object.entries(input["EncryptionContext"] as object), [
+    ["a", "1"],
+    ["__proto__", "p"],
+  ]);
   assert.deepEqual(decode("ListKeys", ""), {});
-  assert.deepEqual(decode("ImportKeyMaterial", `{"KeyId":"k","ImportToken":"AA==","EncryptedKeyMaterial":"AA==","ValidTo":1.5}`)["ValidTo"], new Date(1500));
+  assert.deepEqual(
+    decode("ImportKeyMaterial", `{"KeyId":"k","ImportToken":"AA==","EncryptedKeyMaterial":"AA==","ValidTo":1.5}`)["ValidTo"],
+    new Date(1500),
+  );
 });
 
 test("what is not JSON, or not of the member's type, is SerializationException", () => {
-  const bad = ["{", "nonsense", "[]", '"x"', "7", "null", `{"KeyId":7}`, `{"KeyId":{}}`, `{"KeyId":["k"]}`, `{"KeyId":"k","Plaintext":"%%%"}`, `{"KeyId":"k","Plaintext":"AAE"}`,
-    `{"KeyId":"k","EncryptionContext":[]}`, `{"KeyId":"k","EncryptionContext":{"a":1}}`, `{"KeyId":"k","GrantTokens":"t"}`, `{"KeyId":"k","DryRun":"true"}`];
+  const bad = [
+    "{",
+    "nonsense",
+    "[]",
+    '"x"',
+    "7",
+    "null",
+    `{"KeyId":7}`,
+    `{"KeyId":{}}`,
+    `{"KeyId":["k"]}`,
+    `{"KeyId":"k","Plaintext":"%%%"}`,
+    `{"KeyId":"k","Plaintext":"AAE"}`,
+    `{"KeyId":"k","EncryptionContext":[]}`,
+    `{"KeyId":"k","EncryptionContext":{"a":1}}`,
+    `{"KeyId":"k","GrantTokens":"t"}`,
+    `{"KeyId":"k","DryRun":"true"}`,
+  ];
   for (const body of bad) assert.throws(() => decode("Encrypt", body), serialization, body);
-  for (const body of [`{"NumberOfBytes":"8"}`, `{"NumberOfBytes":1e12}`, `{"NumberOfBytes":true}`]) assert.throws(() => decode("GenerateRandom", body), serialization, body);
+  for (const body of [`{"NumberOfBytes":"8"}`, `{"NumberOfBytes":1e12}`, `{"NumberOfBytes":true}`])
+    assert.throws(() => decode("GenerateRandom", body), serialization, body);
   assert.throws(() => decode("ListKeys", Buffer.from([0x7b, 0xff, 0x7d])), serialization);
 });
 
@@ -49,25 +78,53 @@ test("deep nesting is refused, also inside unknown members; braces in strings do
 });
 
 test("validation names every fault in AWS's words", () => {
-  assert.equal(messageOf("DescribeKey", {}), "ValidationException: 1 validation error detected: Value null at 'keyId' failed to satisfy constraint: Member must not be null");
-  assert.equal(messageOf("GenerateRandom", { NumberOfBytes: 0 }),
-    "ValidationException: 1 validation error detected: Value '0' at 'numberOfBytes' failed to satisfy constraint: Member must have value greater than or equal to 1");
-  assert.equal(messageOf("GenerateRandom", { NumberOfBytes: 1025 }),
-    "ValidationException: 1 validation error detected: Value '1025' at 'numberOfBytes' failed to satisfy constraint: Member must have value less than or equal to 1024");
-  assert.equal(messageOf("Encrypt", { KeyId: "k", Plaintext: Buffer.alloc(4097).toString("base64") }),
-    "ValidationException: 1 validation error detected: Value at 'plaintext' failed to satisfy constraint: Member must have length less than or equal to 4096");
-  assert.equal(messageOf("Encrypt", {}), "ValidationException: 2 validation errors detected: Value null at 'keyId' failed to satisfy constraint: Member must not be null; "
-    + "Value null at 'plaintext' failed to satisfy constraint: Member must not be null");
-  assert.equal(messageOf("CreateKey", { Tags: [{ TagKey: "a", TagValue: "b" }, { TagKey: "", TagValue: "b" }] }),
-    "ValidationException: 1 validation error detected: Value '' at 'tags.2.member.tagKey' failed to satisfy constraint: Member must have length greater than or equal to 1");
-  assert.equal(messageOf("DeriveSharedSecret", { KeyId: "k", KeyAgreementAlgorithm: "X", PublicKey: "AA==" }),
-    "ValidationException: 1 validation error detected: Value 'X' at 'keyAgreementAlgorithm' failed to satisfy constraint: Member must satisfy enum value set: [ECDH]");
-  assert.match(messageOf("CreateGrant", { KeyId: "k", GranteePrincipal: "arn:aws:iam::1:root", Operations: ["Decrypt", "Fly"] }), /Value 'Fly' at 'operations\.2\.member' failed .* enum value set: \[/);
-  assert.match(messageOf("CreateAlias", { AliasName: "a b", TargetKeyId: "k" }), /Value 'a b' at 'aliasName' failed to satisfy constraint: Member must satisfy regular expression pattern: \^\[a-zA-Z0-9:\/_-\]\+\$/);
+  assert.equal(
+    messageOf("DescribeKey", {}),
+    "ValidationException: 1 validation error detected: Value null at 'keyId' failed to satisfy constraint: Member must not be null",
+  );
+  assert.equal(
+    messageOf("GenerateRandom", { NumberOfBytes: 0 }),
+    "ValidationException: 1 validation error detected: Value '0' at 'numberOfBytes' failed to satisfy constraint: Member must have value greater than or equal to 1",
+  );
+  assert.equal(
+    messageOf("GenerateRandom", { NumberOfBytes: 1025 }),
+    "ValidationException: 1 validation error detected: Value '1025' at 'numberOfBytes' failed to satisfy constraint: Member must have value less than or equal to 1024",
+  );
+  assert.equal(
+    messageOf("Encrypt", { KeyId: "k", Plaintext: Buffer.alloc(4097).toString("base64") }),
+    "ValidationException: 1 validation error detected: Value at 'plaintext' failed to satisfy constraint: Member must have length less than or equal to 4096",
+  );
+  assert.equal(
+    messageOf("Encrypt", {}),
+    "ValidationException: 2 validation errors detected: Value null at 'keyId' failed to satisfy constraint: Member must not be null; " +
+      "Value null at 'plaintext' failed to satisfy constraint: Member must not be null",
+  );
+  assert.equal(
+    messageOf("CreateKey", {
+      Tags: [
+        { TagKey: "a", TagValue: "b" },
+        { TagKey: "", TagValue: "b" },
+      ],
+    }),
+    "ValidationException: 1 validation error detected: Value '' at 'tags.2.member.tagKey' failed to satisfy constraint: Member must have length greater than or equal to 1",
+  );
+  assert.equal(
+    messageOf("DeriveSharedSecret", { KeyId: "k", KeyAgreementAlgorithm: "X", PublicKey: "AA==" }),
+    "ValidationException: 1 validation error detected: Value 'X' at 'keyAgreementAlgorithm' failed to satisfy constraint: Member must satisfy enum value set: [ECDH]",
+  );
+  assert.match(
+    messageOf("CreateGrant", { KeyId: "k", GranteePrincipal: "arn:aws:iam::1:root", Operations: ["Decrypt", "Fly"] }),
+    /Value 'Fly' at 'operations\.2\.member' failed .* enum value set: \[/,
+  );
+  assert.match(
+    messageOf("CreateAlias", { AliasName: "a b", TargetKeyId: "k" }),
+    /Value 'a b' at 'aliasName' failed to satisfy constraint: Member must satisfy regular expression pattern: \^\[a-zA-Z0-9:\/_-\]\+\$/,
+  );
 });
 
 test("edges of lengths: 1 and 4096 bytes pass, 0 and 4097 do not", () => {
-  const encrypt = (size: number): string => messageOf("Encrypt", { KeyId: "k", Plaintext: Buffer.alloc(size).toString("base64") });
+  const encrypt = (size: number): string =>
+    messageOf("Encrypt", { KeyId: "k", Plaintext: Buffer.alloc(size).toString("base64") });
   assert.deepEqual([encrypt(1), encrypt(4096)], ["accepted", "accepted"]);
   assert.match(encrypt(0), /greater than or equal to 1/);
   assert.match(encrypt(4097), /less than or equal to 4096/);
@@ -75,25 +132,52 @@ test("edges of lengths: 1 and 4096 bytes pass, 0 and 4097 do not", () => {
 
 test("answers: blobs in base64, times in epoch seconds, only members of the shape; no output, no body", () => {
   const created = new Date(1_700_000_000_123);
-  const response = encodeOutput("kms", "DescribeKey", { KeyMetadata: { KeyId: "k", CreationDate: created, Enabled: false, Description: undefined }, Extra: 1, $status: 299 }, IDS);
-  assert.equal(Buffer.from(response.body as Uint8Array).toString(), '{"KeyMetadata":{"KeyId":"k","CreationDate":1700000000.123,"Enabled":false}}');
-  assert.deepEqual([response.status, response.headers["content-type"], response.headers["x-amzn-requestid"]], [200, "application/x-amz-json-1.1", "R1"]);
-  assert.equal(Buffer.from(encodeOutput("kms", "GenerateRandom", { Plaintext: new Uint8Array([0, 255]) }, IDS).body as Uint8Array).toString(), '{"Plaintext":"AP8="}');
+  const response = encodeOutput(
+    "kms",
+    "DescribeKey",
+    { KeyMetadata: { KeyId: "k", CreationDate: created, Enabled: false, Description: undefined }, Extra: 1, $status: 299 },
+    IDS,
+  );
+  assert.equal(
+    Buffer.from(response.body as Uint8Array).toString(),
+    '{"KeyMetadata":{"KeyId":"k","CreationDate":1700000000.123,"Enabled":false}}',
+  );
+  assert.deepEqual(
+    [response.status, response.headers["content-type"], response.headers["x-amzn-requestid"]],
+    [200, "application/x-amz-json-1.1", "R1"],
+  );
+  assert.equal(
+    Buffer.from(
+      encodeOutput("kms", "GenerateRandom", { Plaintext: new Uint8Array([0, 255]) }, IDS).body as Uint8Array,
+    ).toString(),
+    '{"Plaintext":"AP8="}',
+  );
   assert.equal((encodeOutput("kms", "EnableKey", undefined, IDS).body as Uint8Array).length, 0);
   assert.equal(Buffer.from(encodeOutput("kms", "DeleteCustomKeyStore", {}, IDS).body as Uint8Array).toString(), "{}");
 });
 
 test("errors: the message is left out where AWS sends none, and the SDK names the exception", async () => {
   const bare = encodeError("kms", new ServiceError("InvalidCiphertextException", ""), { ...IDS, isHead: false });
-  assert.deepEqual([bare.status, Buffer.from(bare.body as Uint8Array).toString()], [400, '{"__type":"InvalidCiphertextException"}']);
+  assert.deepEqual(
+    [bare.status, Buffer.from(bare.body as Uint8Array).toString()],
+    [400, '{"__type":"InvalidCiphertextException"}'],
+  );
   const absent = encodeError("kms", new ServiceError("NotFoundException", "Invalid keyId 'x'"), { ...IDS, isHead: false });
   assert.equal(absent.status, 400);
-  await assert.rejects(parse("kms", "DescribeKey", { KeyId: "x" }, absent), { name: "NotFoundException", message: "Invalid keyId 'x'" });
+  await assert.rejects(parse("kms", "DescribeKey", { KeyId: "x" }, absent), {
+    name: "NotFoundException",
+    message: "Invalid keyId 'x'",
+  });
   assert.equal(encodeError("kms", new ServiceError("KeyUnavailableException", ""), { ...IDS, isHead: false }).status, 500);
 });
 
 test("Coffer's own verbs are plain JSON both ways", () => {
   assert.deepEqual(decode("InspectObject", '{"Bucket":"b"}', "Coffer"), { Bucket: "b" });
-  const response = encodeOutput("coffer", "InspectObject", { At: new Date(2000), Digest: new Uint8Array([1]), Nested: [{ A: undefined, B: 1 }], $status: 201 }, IDS);
+  const response = encodeOutput(
+    "coffer",
+    "InspectObject",
+    { At: new Date(2000), Digest: new Uint8Array([1]), Nested: [{ A: undefined, B: 1 }], $status: 201 },
+    IDS,
+  );
   assert.equal(Buffer.from(response.body as Uint8Array).toString(), '{"At":2,"Digest":"AQ==","Nested":[{"B":1}]}');
 });

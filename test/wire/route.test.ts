@@ -6,19 +6,23 @@ import { errorServiceOf, route, routeForm } from "../../src/wire/route.js";
 import { headOf } from "./sdk.js";
 
 const CONFIG = { domains: ["localhost", "s3.example.org", "example.org"] };
-const at = (method: string, target: string, headers: Record<string, string> = {}): Routed => route(headOf(method, target, headers), CONFIG);
+const at = (method: string, target: string, headers: Record<string, string> = {}): Routed =>
+  route(headOf(method, target, headers), CONFIG);
 const operation = (method: string, target: string, headers: Record<string, string> = {}): RoutedOperation => {
   const routed = at(method, target, headers);
   assert.equal(routed.kind, "operation");
   return routed as RoutedOperation;
 };
-const named = (method: string, target: string, headers: Record<string, string> = {}): string => operation(method, target, headers).operation;
-const refused = (code: string, fields?: object) => (error: unknown): boolean => {
-  assert.ok(error instanceof ServiceError);
-  assert.equal(error.code, code);
-  if (fields !== undefined) assert.deepEqual(error.detail.fields, fields);
-  return true;
-};
+const named = (method: string, target: string, headers: Record<string, string> = {}): string =>
+  operation(method, target, headers).operation;
+const refused =
+  (code: string, fields?: object) =>
+  (error: unknown): boolean => {
+    assert.ok(error instanceof ServiceError);
+    assert.equal(error.code, code);
+    if (fields !== undefined) assert.deepEqual(error.detail.fields, fields);
+    return true;
+  };
 
 test("path style: bucket and key come from the path, byte-exact", () => {
   const cases: [string, string | undefined, string | undefined][] = [
@@ -55,7 +59,20 @@ test("raw UTF-8 bytes in the target are taken for what they are", () => {
 });
 
 test("broken percent sequences and bytes that are not UTF-8 are InvalidURI", () => {
-  for (const target of ["/b/%", "/b/%4", "/b/%zz", "/b/%ff", "/b/%C3", "/b/%ED%A0%80", "/b/%C0%AF", "/b/%F8%88%80%80%80", "/b?prefix=%ff", "/b?%zz", "b", "/%ff/k"]) {
+  for (const target of [
+    "/b/%",
+    "/b/%4",
+    "/b/%zz",
+    "/b/%ff",
+    "/b/%C3",
+    "/b/%ED%A0%80",
+    "/b/%C0%AF",
+    "/b/%F8%88%80%80%80",
+    "/b?prefix=%ff",
+    "/b?%zz",
+    "b",
+    "/%ff/k",
+  ]) {
     assert.throws(() => at("GET", target), refused("InvalidURI"), target);
   }
 });
@@ -93,7 +110,11 @@ test("virtual-host style: sub-domains of AWS's and of our own names are buckets"
   ];
   for (const [host, bucket] of cases) {
     const routed = operation("GET", "/some/key", { host });
-    assert.deepEqual([routed.bucket, routed.key, routed.style], bucket === undefined ? ["some", "key", "path"] : [bucket, "some/key", "virtual"], host);
+    assert.deepEqual(
+      [routed.bucket, routed.key, routed.style],
+      bucket === undefined ? ["some", "key", "path"] : [bucket, "some/key", "virtual"],
+      host,
+    );
   }
   assert.equal(named("GET", "/", { host: "bucket.localhost" }), "ListObjects");
   assert.equal(named("GET", "/", { host: "localhost" }), "ListBuckets");
@@ -133,9 +154,15 @@ test("a copy source hoisted into a presigned query counts as the header, and onl
 });
 
 test("parameters that would be lost are refused: half a part, a version on a write", () => {
-  assert.throws(() => at("PUT", "/b/k?partNumber=1"), refused("InvalidArgument", { ArgumentName: "partNumber", ArgumentValue: "1" }));
+  assert.throws(
+    () => at("PUT", "/b/k?partNumber=1"),
+    refused("InvalidArgument", { ArgumentName: "partNumber", ArgumentValue: "1" }),
+  );
   assert.throws(() => at("PUT", "/b/k?uploadId=u"), refused("InvalidArgument", { ArgumentName: "uploadId", ArgumentValue: "u" }));
-  assert.throws(() => at("PUT", "/b/k?versionId=v"), refused("InvalidArgument", { ArgumentName: "versionId", ArgumentValue: "v" }));
+  assert.throws(
+    () => at("PUT", "/b/k?versionId=v"),
+    refused("InvalidArgument", { ArgumentName: "versionId", ArgumentValue: "v" }),
+  );
   assert.throws(() => at("POST", "/b/k?uploads&versionId=v"), refused("InvalidArgument"));
   assert.equal(named("PUT", "/b/k?tagging&versionId=v"), "PutObjectTagging");
   assert.equal(named("PUT", "/b/k?encryption&versionId=v"), "UpdateObjectEncryption");
@@ -163,9 +190,17 @@ test("deprecated pairs fold into the modern operations", () => {
 
 test("a sub-resource that the method does not know is refused, never ignored", () => {
   const cases: [string, string, string][] = [
-    ["DELETE", "/b?acl", "ACL"], ["DELETE", "/b?versioning", "VERSIONING"], ["PUT", "/b?location", "LOCATION"],
-    ["DELETE", "/b/k?acl", "ACL"], ["DELETE", "/b/k?uploads", "UPLOADS"], ["PUT", "/b/k?policy", "POLICY"], ["PUT", "/b/k?torrent", "TORRENT"],
-    ["POST", "/b?acl", "ACL"], ["DELETE", "/b?delete", "DELETE"], ["GET", "/b/k?delete", "DELETE"], ["PUT", "/?acl", "ACL"],
+    ["DELETE", "/b?acl", "ACL"],
+    ["DELETE", "/b?versioning", "VERSIONING"],
+    ["PUT", "/b?location", "LOCATION"],
+    ["DELETE", "/b/k?acl", "ACL"],
+    ["DELETE", "/b/k?uploads", "UPLOADS"],
+    ["PUT", "/b/k?policy", "POLICY"],
+    ["PUT", "/b/k?torrent", "TORRENT"],
+    ["POST", "/b?acl", "ACL"],
+    ["DELETE", "/b?delete", "DELETE"],
+    ["GET", "/b/k?delete", "DELETE"],
+    ["PUT", "/?acl", "ACL"],
   ];
   for (const [method, target, ResourceType] of cases) {
     assert.throws(() => at(method, target), refused("MethodNotAllowed", { Method: method, ResourceType }), `${method} ${target}`);
@@ -180,11 +215,14 @@ test("methods without an operation are MethodNotAllowed with the resource", () =
 });
 
 test("two sub-resources at once conflict", () => {
-  assert.throws(() => at("GET", "/b?policy&acl"), (error: unknown) => {
-    assert.ok(error instanceof ServiceError);
-    assert.equal(error.message, "Conflicting query string parameters: acl, policy");
-    return error.code === "InvalidArgument";
-  });
+  assert.throws(
+    () => at("GET", "/b?policy&acl"),
+    (error: unknown) => {
+      assert.ok(error instanceof ServiceError);
+      assert.equal(error.message, "Conflicting query string parameters: acl, policy");
+      return error.code === "InvalidArgument";
+    },
+  );
 });
 
 test("a form posted to a bucket is PostObject; other posts are refused as AWS does", () => {
@@ -193,7 +231,10 @@ test("a form posted to a bucket is PostObject; other posts are refused as AWS do
   assert.equal(named("POST", "/b/", multipart), "PostObject");
   assert.equal(named("POST", "/", { ...multipart, host: "b.localhost" }), "PostObject");
   assert.throws(() => at("POST", "/b", { "content-type": "text/plain" }), refused("PreconditionFailed"));
-  assert.throws(() => at("POST", "/", { "content-type": "application/x-www-form-urlencoded", "host": "b.localhost" }), refused("PreconditionFailed"));
+  assert.throws(
+    () => at("POST", "/", { "content-type": "application/x-www-form-urlencoded", "host": "b.localhost" }),
+    refused("PreconditionFailed"),
+  );
 });
 
 test("OPTIONS is a preflight on bucket and key", () => {
@@ -212,21 +253,45 @@ test("operational paths exist on service hosts only", () => {
 test("S3 Control needs its path and an account id; the bucket names stay legal", () => {
   const arn = "arn%3Aaws%3As3%3A%3A%3Ab";
   const byHeader = operation("GET", `/v20180820/tags/${arn}`, { "x-amz-account-id": "123456789012" });
-  assert.deepEqual([byHeader.service, byHeader.operation, byHeader.accountId, byHeader.labels],
-    ["s3-control", "ListTagsForResource", "123456789012", { ResourceArn: "arn:aws:s3:::b" }]);
+  assert.deepEqual(
+    [byHeader.service, byHeader.operation, byHeader.accountId, byHeader.labels],
+    ["s3-control", "ListTagsForResource", "123456789012", { ResourceArn: "arn:aws:s3:::b" }],
+  );
   const byHost = operation("DELETE", `/v20180820/tags/${arn}?tagKeys=a`, { host: "123456789012.localhost:9000" });
   assert.deepEqual([byHost.service, byHost.operation, byHost.accountId], ["s3-control", "UntagResource", "123456789012"]);
-  assert.equal(operation("GET", "/v20180820/tags/x", { host: "123456789012.s3-control.us-east-1.amazonaws.com" }).service, "s3-control");
-  assert.deepEqual([operation("GET", "/v20180820/tags/x").service, operation("GET", "/v20180820/tags/x").bucket], ["s3", "v20180820"]);
+  assert.equal(
+    operation("GET", "/v20180820/tags/x", { host: "123456789012.s3-control.us-east-1.amazonaws.com" }).service,
+    "s3-control",
+  );
+  assert.deepEqual(
+    [operation("GET", "/v20180820/tags/x").service, operation("GET", "/v20180820/tags/x").bucket],
+    ["s3", "v20180820"],
+  );
   assert.equal(operation("GET", "/k", { host: "123456789012.localhost" }).bucket, "123456789012");
-  assert.equal(operation("GET", "/v20180820/x", { host: "bucket.localhost", "x-amz-account-id": "123456789012" }).bucket, "bucket");
+  assert.equal(
+    operation("GET", "/v20180820/x", { host: "bucket.localhost", "x-amz-account-id": "123456789012" }).bucket,
+    "bucket",
+  );
   assert.throws(() => at("PATCH", `/v20180820/tags/${arn}`, { "x-amz-account-id": "123456789012" }), refused("MethodNotAllowed"));
 });
 
 test("KMS and Coffer's verbs are told by X-Amz-Target", () => {
-  assert.deepEqual([operation("POST", "/", { "x-amz-target": "TrentService.Encrypt" }).service, named("POST", "/", { "x-amz-target": "TrentService.Encrypt" })], ["kms", "Encrypt"]);
+  assert.deepEqual(
+    [
+      operation("POST", "/", { "x-amz-target": "TrentService.Encrypt" }).service,
+      named("POST", "/", { "x-amz-target": "TrentService.Encrypt" }),
+    ],
+    ["kms", "Encrypt"],
+  );
   assert.equal(operation("POST", "/", { "x-amz-target": "Coffer.InspectObject" }).service, "coffer");
-  for (const target of ["TrentService.Nope", "TrentService.", "TrentService.__proto__", "TrentService.constructor", "Other.Encrypt", "Coffer.../x"]) {
+  for (const target of [
+    "TrentService.Nope",
+    "TrentService.",
+    "TrentService.__proto__",
+    "TrentService.constructor",
+    "Other.Encrypt",
+    "Coffer.../x",
+  ]) {
     assert.throws(() => at("POST", "/", { "x-amz-target": target }), refused("UnknownOperationException"), target);
   }
 });
@@ -244,8 +309,11 @@ test("IAM and STS are told by Version, else by the credential scope", () => {
   assert.throws(() => call("Version=2010-05-08"), refused("MissingAction"));
   assert.throws(() => call("Action=CreateUser&Version=2011-06-15"), refused("InvalidAction"));
   assert.throws(() => call("Action=__proto__&Version=2010-05-08"), refused("InvalidAction"));
-  assert.throws(() => call("Action=CreateUser", "iam"), (error: unknown) => error instanceof ServiceError
-    && error.message === "Could not find operation CreateUser for version NO_VERSION_SPECIFIED");
+  assert.throws(
+    () => call("Action=CreateUser", "iam"),
+    (error: unknown) =>
+      error instanceof ServiceError && error.message === "Could not find operation CreateUser for version NO_VERSION_SPECIFIED",
+  );
   assert.throws(() => call("Action=%zz"), refused("MalformedInput"));
   const found = routeForm(form, Buffer.from("Action=CreateUser&Version=2010-05-08&UserName=a%2Bb+c&UserName=second"), "iam");
   assert.equal(found.form?.get("UserName"), "a+b c");
@@ -257,7 +325,8 @@ test("GET / with an Action is the query protocol, as presigned GetCallerIdentity
 });
 
 test("routing errors are answered in the service's own form", () => {
-  const scoped = (service: string): string => `AWS4-HMAC-SHA256 Credential=AKIA/20260101/us-east-1/${service}/aws4_request, SignedHeaders=host, Signature=0`;
+  const scoped = (service: string): string =>
+    `AWS4-HMAC-SHA256 Credential=AKIA/20260101/us-east-1/${service}/aws4_request, SignedHeaders=host, Signature=0`;
   assert.equal(errorServiceOf(headOf("POST", "/", { "x-amz-target": "TrentService.Nope" })), "kms");
   assert.equal(errorServiceOf(headOf("POST", "/", { authorization: scoped("iam") })), "iam");
   assert.equal(errorServiceOf(headOf("POST", "/", { authorization: scoped("sts") })), "sts");

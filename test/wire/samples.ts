@@ -12,7 +12,12 @@ export interface SampleOptions {
 const TIME = new Date(Date.UTC(2031, 4, 6, 7, 8, 9));
 const MAX_DEPTH = 8;
 
-export function sample(table: ServiceTable, structure: string | undefined, options: SampleOptions, depth = 0): Record<string, unknown> {
+export function sample(
+  table: ServiceTable,
+  structure: string | undefined,
+  options: SampleOptions,
+  depth = 0,
+): Record<string, unknown> {
   const shape = structureOf(table, structure);
   const value: Record<string, unknown> = {};
   for (const [member, entry] of Object.entries(shape?.members ?? {})) {
@@ -25,21 +30,38 @@ export function sample(table: ServiceTable, structure: string | undefined, optio
   return value;
 }
 
-function sampleValue(table: ServiceTable, member: string, entry: MemberTable, type: TypeRef, options: SampleOptions, depth: number): unknown {
+function sampleValue(
+  table: ServiceTable,
+  member: string,
+  entry: MemberTable,
+  type: TypeRef,
+  options: SampleOptions,
+  depth: number,
+): unknown {
   if (typeof type === "object") {
-    if ("map" in type) return { "alpha": sampleValue(table, member, entry, type.map, options, depth), "b-2": sampleValue(table, member, entry, type.map, options, depth) };
+    if ("map" in type)
+      return {
+        "alpha": sampleValue(table, member, entry, type.map, options, depth),
+        "b-2": sampleValue(table, member, entry, type.map, options, depth),
+      };
     const item = sampleValue(table, member, entry, type.list, options, depth + 1);
     return item === undefined ? undefined : entry.in === "header" ? [item] : [item, item];
   }
   if (type.startsWith("#")) return depth >= MAX_DEPTH ? undefined : sample(table, type.slice(1), options, depth + 1);
   if (type.startsWith("timestamp")) return TIME;
   switch (type) {
-    case "number": return 7;
-    case "boolean": return true;
-    case "blob": return new Uint8Array(Buffer.from("bytes \u0000\u00ff"));
-    case "stream": return undefined;
-    case "events": return undefined;
-    default: return sampleText(table, member, entry);
+    case "number":
+      return 7;
+    case "boolean":
+      return true;
+    case "blob":
+      return new Uint8Array(Buffer.from("bytes \u0000\u00ff"));
+    case "stream":
+      return undefined;
+    case "events":
+      return undefined;
+    default:
+      return sampleText(table, member, entry);
   }
 }
 

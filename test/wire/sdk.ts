@@ -36,14 +36,30 @@ class Capture extends Error {
 
 type AnyClient = { send(command: unknown): Promise<unknown> };
 type Package = Record<string, unknown>;
-const packages: Record<ModelledService, Package> = { "s3": s3, "s3-control": s3Control, "kms": kms, "iam": iam, "sts": sts } as never;
-const clientNames: Record<ModelledService, string> = { "s3": "S3Client", "s3-control": "S3ControlClient", "kms": "KMSClient", "iam": "IAMClient", "sts": "STSClient" };
+const packages: Record<ModelledService, Package> = {
+  "s3": s3,
+  "s3-control": s3Control,
+  "kms": kms,
+  "iam": iam,
+  "sts": sts,
+} as never;
+const clientNames: Record<ModelledService, string> = {
+  "s3": "S3Client",
+  "s3-control": "S3ControlClient",
+  "kms": "KMSClient",
+  "iam": "IAMClient",
+  "sts": "STSClient",
+};
 const ENDPOINT = "http://localhost:9000";
 
 function client(service: ModelledService, handle: (request: SdkRequest) => unknown, options: object): AnyClient {
   const Client = packages[service][clientNames[service]] as new (config: object) => AnyClient;
   return new Client({
-    region: "us-east-1", endpoint: ENDPOINT, maxAttempts: 1, forcePathStyle: true, followRegionRedirects: false,
+    region: "us-east-1",
+    endpoint: ENDPOINT,
+    maxAttempts: 1,
+    forcePathStyle: true,
+    followRegionRedirects: false,
     credentials: { accessKeyId: "AKIAIOSFODNN7EXAMPLE", secretAccessKey: "secret" },
     requestHandler: { handle: async (request: SdkRequest) => handle(request), metadata: { handlerProtocol: "http/1.1" } },
     ...options,
@@ -56,10 +72,19 @@ function command(service: ModelledService, operation: string, input: object): un
 }
 
 /** The request that the SDK sends for an operation. */
-export async function capture(service: ModelledService, operation: string, input: object, options: object = {}): Promise<Captured> {
-  const sender = client(service, (request) => {
-    throw new Capture(request);
-  }, options);
+export async function capture(
+  service: ModelledService,
+  operation: string,
+  input: object,
+  options: object = {},
+): Promise<Captured> {
+  const sender = client(
+    service,
+    (request) => {
+      throw new Capture(request);
+    },
+    options,
+  );
   try {
     await sender.send(command(service, operation, input));
   } catch (error) {
@@ -70,9 +95,14 @@ export async function capture(service: ModelledService, operation: string, input
 }
 
 /** What the SDK makes of our response. */
-export async function parse(service: ModelledService, operation: string, input: object, response: WireResponse): Promise<Record<string, unknown>> {
+export async function parse(
+  service: ModelledService,
+  operation: string,
+  input: object,
+  response: WireResponse,
+): Promise<Record<string, unknown>> {
   const sender = client(service, () => ({ response: sdkResponse(response) }), {});
-  return await sender.send(command(service, operation, input)) as Record<string, unknown>;
+  return (await sender.send(command(service, operation, input))) as Record<string, unknown>;
 }
 
 function sdkResponse({ status, headers, body }: WireResponse): object {
@@ -83,7 +113,9 @@ function sdkResponse({ status, headers, body }: WireResponse): object {
 async function received(request: SdkRequest): Promise<Captured> {
   const pairs = Object.entries(request.query ?? {}).flatMap(([name, value]) => {
     const values = value === null ? [null] : Array.isArray(value) ? value : [value];
-    return values.map((each) => (each === null ? encodeURIComponent(name) : `${encodeURIComponent(name)}=${encodeURIComponent(each)}`));
+    return values.map((each) =>
+      each === null ? encodeURIComponent(name) : `${encodeURIComponent(name)}=${encodeURIComponent(each)}`,
+    );
   });
   const target = request.path + (pairs.length === 0 ? "" : `?${pairs.join("&")}`);
   const headers: Record<string, string> = {};

@@ -27,7 +27,13 @@ test("the committed tables are what the pinned AWS models say", () => {
 // The denominators of reference s3-api.md and kms.md are botocore 1.43.11's. Its lists are ours plus and minus these.
 test("S3: 111 operations in botocore 1.43.11, of them two deprecated pairs; five of ours are newer", () => {
   const names = new Set(operationNames("s3"));
-  const newer = ["PutObjectAnnotation", "GetObjectAnnotation", "ListObjectAnnotations", "DeleteObjectAnnotation", "UpdateBucketMetadataAnnotationTableConfiguration"];
+  const newer = [
+    "PutObjectAnnotation",
+    "GetObjectAnnotation",
+    "ListObjectAnnotations",
+    "DeleteObjectAnnotation",
+    "UpdateBucketMetadataAnnotationTableConfiguration",
+  ];
   const deprecated = ["GetBucketLifecycle", "PutBucketLifecycle", "GetBucketNotification", "PutBucketNotification"];
   for (const name of newer) assert.ok(names.has(name), name);
   for (const name of deprecated) assert.ok(!names.has(name), name);
@@ -37,23 +43,31 @@ test("S3: 111 operations in botocore 1.43.11, of them two deprecated pairs; five
 test("KMS: 54 operations in botocore 1.43.11; the others of ours are newer", () => {
   const names = operationNames("kms");
   const newer = names.filter((name) => !KMS_OPERATIONS.includes(name));
-  assert.deepEqual(KMS_OPERATIONS.filter((name) => !names.includes(name)), []);
+  assert.deepEqual(
+    KMS_OPERATIONS.filter((name) => !names.includes(name)),
+    [],
+  );
   assert.equal(KMS_OPERATIONS.length, 54);
   assert.deepEqual(newer, NEWER_KMS);
 });
 
 /** reference kms.md §1.2 */
-const KMS_OPERATIONS = ("CancelKeyDeletion ConnectCustomKeyStore CreateAlias CreateCustomKeyStore CreateGrant CreateKey Decrypt DeleteAlias "
-  + "DeleteCustomKeyStore DeleteImportedKeyMaterial DeriveSharedSecret DescribeCustomKeyStores DescribeKey DisableKey DisableKeyRotation "
-  + "DisconnectCustomKeyStore EnableKey EnableKeyRotation Encrypt GenerateDataKey GenerateDataKeyPair GenerateDataKeyPairWithoutPlaintext "
-  + "GenerateDataKeyWithoutPlaintext GenerateMac GenerateRandom GetKeyLastUsage GetKeyPolicy GetKeyRotationStatus GetParametersForImport "
-  + "GetPublicKey ImportKeyMaterial ListAliases ListGrants ListKeyPolicies ListKeyRotations ListKeys ListResourceTags ListRetirableGrants "
-  + "PutKeyPolicy ReEncrypt ReplicateKey RetireGrant RevokeGrant RotateKeyOnDemand ScheduleKeyDeletion Sign TagResource UntagResource "
-  + "UpdateAlias UpdateCustomKeyStore UpdateKeyDescription UpdatePrimaryRegion Verify VerifyMac").split(" ");
+const KMS_OPERATIONS = (
+  "CancelKeyDeletion ConnectCustomKeyStore CreateAlias CreateCustomKeyStore CreateGrant CreateKey Decrypt DeleteAlias " +
+  "DeleteCustomKeyStore DeleteImportedKeyMaterial DeriveSharedSecret DescribeCustomKeyStores DescribeKey DisableKey DisableKeyRotation " +
+  "DisconnectCustomKeyStore EnableKey EnableKeyRotation Encrypt GenerateDataKey GenerateDataKeyPair GenerateDataKeyPairWithoutPlaintext " +
+  "GenerateDataKeyWithoutPlaintext GenerateMac GenerateRandom GetKeyLastUsage GetKeyPolicy GetKeyRotationStatus GetParametersForImport " +
+  "GetPublicKey ImportKeyMaterial ListAliases ListGrants ListKeyPolicies ListKeyRotations ListKeys ListResourceTags ListRetirableGrants " +
+  "PutKeyPolicy ReEncrypt ReplicateKey RetireGrant RevokeGrant RotateKeyOnDemand ScheduleKeyDeletion Sign TagResource UntagResource " +
+  "UpdateAlias UpdateCustomKeyStore UpdateKeyDescription UpdatePrimaryRegion Verify VerifyMac"
+).split(" ");
 const NEWER_KMS: readonly string[] = ["Decapsulate", "Encapsulate"];
 
 test("IAM, STS and S3 Control: how many operations, against botocore's 176, 11 and 97", () => {
-  assert.deepEqual([operationNames("iam").length, operationNames("sts").length, operationNames("s3-control").length], [180, 12, 97]);
+  assert.deepEqual(
+    [operationNames("iam").length, operationNames("sts").length, operationNames("s3-control").length],
+    [180, 12, 97],
+  );
 });
 
 test("every type that a shape names exists", () => {
@@ -61,24 +75,44 @@ test("every type that a shape names exists", () => {
     const check = (type: TypeRef, where: string): void => {
       if (typeof type === "object") return check("list" in type ? type.list : type.map, where);
       if (type.startsWith("#")) assert.ok(table.structures[type.slice(1)] !== undefined, `${where}: ${type}`);
-      else assert.match(type, /^(string|number|boolean|blob|stream|events|timestamp(:(date-time|http-date|epoch-seconds))?)$/, where);
+      else
+        assert.match(
+          type,
+          /^(string|number|boolean|blob|stream|events|timestamp(:(date-time|http-date|epoch-seconds))?)$/,
+          where,
+        );
     };
     for (const [name, { members, required }] of Object.entries(table.structures)) {
       for (const [member, entry] of Object.entries(members)) check(entry.type, `${table.service} ${name}.${member}`);
       for (const member of required ?? []) assert.ok(members[member] !== undefined, `${name}.${member}`);
     }
     for (const { input, output } of Object.values(table.operations)) {
-      for (const structure of [input, output]) if (structure !== undefined) assert.ok(table.structures[structure] !== undefined, structure);
+      for (const structure of [input, output])
+        if (structure !== undefined) assert.ok(table.structures[structure] !== undefined, structure);
     }
   }
 });
 
 test("how bodies are read: streams, documents, none; checksums where AWS requires them", () => {
-  assert.deepEqual([bodyOf("s3", "PutObject").kind, bodyOf("s3", "UploadPart").kind, bodyOf("s3", "PostObject").kind], ["stream", "stream", "stream"]);
+  assert.deepEqual(
+    [bodyOf("s3", "PutObject").kind, bodyOf("s3", "UploadPart").kind, bodyOf("s3", "PostObject").kind],
+    ["stream", "stream", "stream"],
+  );
   assert.deepEqual(bodyOf("s3", "PutBucketPolicy"), { kind: "memory", limitBytes: 1 << 20, checksumRequired: true });
   assert.deepEqual(bodyOf("s3", "CompleteMultipartUpload"), { kind: "memory", limitBytes: 8 << 20, checksumRequired: false });
-  assert.deepEqual([bodyOf("s3", "GetObject").kind, bodyOf("s3", "CopyObject").kind, bodyOf("s3", "DeleteBucket").kind], ["none", "none", "none"]);
-  assert.deepEqual([bodyOf("kms", "Encrypt").kind, bodyOf("iam", "CreateUser").kind, bodyOf("coffer", "X").kind, bodyOf("s3-control", "TagResource").kind], ["memory", "memory", "memory", "memory"]);
+  assert.deepEqual(
+    [bodyOf("s3", "GetObject").kind, bodyOf("s3", "CopyObject").kind, bodyOf("s3", "DeleteBucket").kind],
+    ["none", "none", "none"],
+  );
+  assert.deepEqual(
+    [
+      bodyOf("kms", "Encrypt").kind,
+      bodyOf("iam", "CreateUser").kind,
+      bodyOf("coffer", "X").kind,
+      bodyOf("s3-control", "TagResource").kind,
+    ],
+    ["memory", "memory", "memory", "memory"],
+  );
   const required = operationNames("s3").filter((name) => bodyOf("s3", name).checksumRequired);
   assert.equal(required.length, 25);
   assert.ok(required.includes("DeleteObjects") && required.includes("PutBucketEncryption") && !required.includes("PutObject"));
@@ -91,12 +125,21 @@ test("sensitive members are known for audit and logs", () => {
 });
 
 test("every hand-written constraint names a member that exists, and its pattern compiles", () => {
-  const tables: [Service, ConstraintTable][] = [["kms", KMS_CONSTRAINTS], ["iam", IAM_CONSTRAINTS], ["sts", STS_CONSTRAINTS]];
+  const tables: [Service, ConstraintTable][] = [
+    ["kms", KMS_CONSTRAINTS],
+    ["iam", IAM_CONSTRAINTS],
+    ["sts", STS_CONSTRAINTS],
+  ];
   for (const [service, constraints] of tables) {
     const structures = Object.entries(tableOf(service)?.structures ?? {});
     for (const [name, constraint] of Object.entries(constraints)) {
       const [structure, member = structure] = name.split(".");
-      assert.ok(structures.some(([each, { members }]) => (name.includes(".") ? each === structure : true) && members[member ?? ""] !== undefined), `${service} ${name}`);
+      assert.ok(
+        structures.some(
+          ([each, { members }]) => (name.includes(".") ? each === structure : true) && members[member ?? ""] !== undefined,
+        ),
+        `${service} ${name}`,
+      );
       for (const each of [constraint, constraint.items, constraint.keys, constraint.values]) compiles(each);
     }
   }

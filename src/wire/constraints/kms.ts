@@ -57,5 +57,9 @@ export const KMS_CONSTRAINTS: ConstraintTable = {
   RawSecretAccessKey: { min: 43, max: 64, pattern: "^[a-zA-Z0-9\\/+=]+$" },
   XksProxyUriEndpoint: { min: 10, max: 128, pattern: "^https://[a-zA-Z0-9.-]+$" },
   XksProxyUriPath: { min: 10, max: 128, pattern: "^(/[a-zA-Z0-9\\/_-]+/kms/xks/v\\d{1,2})$|^(/kms/xks/v\\d{1,2})$" },
-  XksProxyVpcEndpointServiceName: { min: 20, max: 64, pattern: "^(com|eu)\\.amazonaws\\.vpce\\.([a-z]+-){2,3}\\d+\\.vpce-svc-[0-9a-z]+$" },
+  XksProxyVpcEndpointServiceName: {
+    min: 20,
+    max: 64,
+    pattern: "^(com|eu)\\.amazonaws\\.vpce\\.([a-z]+-){2,3}\\d+\\.vpce-svc-[0-9a-z]+$",
+  },
 };

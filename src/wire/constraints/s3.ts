@@ -5,10 +5,19 @@
  */
 
 /** Body enums that the schema leaves open: `InvalidLocationConstraint`, `InvalidArgument` for events. */
-export const OPEN_ENUMS: ReadonlySet<string> = new Set(["BucketLocationConstraint", "Event", "DataRedundancy", "BucketType", "LocationType"]);
+export const OPEN_ENUMS: ReadonlySet<string> = new Set([
+  "BucketLocationConstraint",
+  "Event",
+  "DataRedundancy",
+  "BucketType",
+  "LocationType",
+]);
 
 /** Operations whose malformed body has its own code. */
-export const MALFORMED_CODES: Readonly<Record<string, string>> = { PutBucketAcl: "MalformedACLError", PutObjectAcl: "MalformedACLError" };
+export const MALFORMED_CODES: Readonly<Record<string, string>> = {
+  PutBucketAcl: "MalformedACLError",
+  PutObjectAcl: "MalformedACLError",
+};
 
 /** Query parameters whose value is checked at once: message and permitted values. */
 export const QUERY_ENUMS: Readonly<Record<string, { readonly values: readonly string[]; readonly message: string }>> = {

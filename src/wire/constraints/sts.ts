@@ -3,7 +3,11 @@ import type { ConstraintTable } from "../constraints.js";
 
 const TEXT = "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+";
 const TAG_TEXT = "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]";
-const ARN = { min: 20, max: 2048, pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u{10000}-\\u{10FFFF}]+" };
+const ARN = {
+  min: 20,
+  max: 2048,
+  pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u{10000}-\\u{10FFFF}]+",
+};
 const SESSION = { min: 2, max: 64, pattern: "[\\w+=,.@-]*" };
 const TAG_KEY = { min: 1, max: 128, pattern: `${TAG_TEXT}+` };
 
