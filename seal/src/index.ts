@@ -14,7 +14,7 @@ export { KeyFileError, MAX_KEY_FILE_BYTES, decodeKeyFile, encodeKeyFile } from "
 export type { KeyFile } from "./key-file.js";
 export { KMS_OVERHEAD_BYTES, KmsCiphertextError, decryptKms, encryptKms, parseKmsHeader } from "./kms-ciphertext.js";
 export type { KmsHeader } from "./kms-ciphertext.js";
-export { MANIFEST_MAC_BYTES, macManifest, verifyManifest } from "./manifest.js";
+export { MANIFEST_MAC_BYTES, macManifest, macWithManifestKey, manifestKey, verifyManifest } from "./manifest.js";
 export { MAX_FINGERPRINT_BYTES, openRow, openRows, sealRow } from "./record.js";
 export type { OpenedRow, RowParts, RowPlace } from "./record.js";
 export type { RecordKeys } from "./record-keys.js";

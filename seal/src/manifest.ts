@@ -18,16 +18,31 @@ const LABEL_MANIFEST = Buffer.from("coffer/manifest/v1", "latin1");
  * @param manifest canonical bytes: each field length-prefixed
  */
 export function macManifest(dataKeys: readonly Uint8Array[], manifest: Uint8Array): Buffer {
+  const key = manifestKey(dataKeys);
+  const mac = macWithManifestKey(key, manifest);
+  wipe(key);
+  return mac;
+}
+
+/**
+ * The MAC's key alone, for who must make a manifest later without the data keys (completing an SSE-C upload whose client
+ * does not send its key again). Opens nothing; secret all the same, to be wiped by the caller.
+ * FORMAT: HKDF-Expand(K1, label) [‖ HKDF-Expand(K2, label)]: 32 or 64 bytes; 64 are one whole HMAC key block.
+ */
+export function manifestKey(dataKeys: readonly Uint8Array[]): Buffer {
   if (dataKeys.length !== 1 && dataKeys.length !== 2) throw new RangeError("an object has one or two data keys");
   const parts = dataKeys.map((dataKey) => {
     requireLength(dataKey, DATA_KEY_BYTES, "data key");
     return hkdfExpand(dataKey, LABEL_MANIFEST, 32);
   });
-  // FORMAT: HMAC-SHA-256 under HKDF-Expand(K1, label) [‖ HKDF-Expand(K2, label)]: 64 bytes are one whole HMAC key block.
   const key = Buffer.concat(parts);
-  const mac = createHmac("sha256", key).update(manifest).digest();
-  wipe(key, ...parts);
-  return mac;
+  wipe(...parts);
+  return key;
+}
+
+/** `macManifest` with a `manifestKey`: HMAC-SHA-256. */
+export function macWithManifestKey(key: Uint8Array, manifest: Uint8Array): Buffer {
+  return createHmac("sha256", key).update(manifest).digest();
 }
 
 /** Constant time. @throws SealIntegrityError `tag` when `mac` is not the MAC of `manifest` */
