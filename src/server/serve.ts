@@ -11,7 +11,7 @@ import type { Config } from "./config.js";
 import { writeEndpointFile } from "./endpoint-file.js";
 import { aggregateMetrics } from "./metrics.js";
 import { prepare, type Prepared } from "./prepare.js";
-import type { TlsMaterial } from "./tls.js";
+import { ensureTlsMaterial } from "./tls.js";
 import { startWorker, type WorkerUrls } from "./worker.js";
 
 const DRAIN_MS = 20 * SECOND_MS;
@@ -54,12 +54,12 @@ async function supervise(config: Config, prepared: Prepared, log: Log): Promise<
     const now = systemClock.now();
     deaths.push(now);
     if (deaths.filter((at) => now - at < 60 * SECOND_MS).length > MAX_DEATHS_A_MINUTE) giveUp?.();
-    else void fork(prepared);
+    else void fork();
   });
   aggregateMetrics();
-  const first = await Promise.race([fork(prepared), failed]);
+  const first = await Promise.race([fork(), failed]);
   if (first === undefined) return endWorkers(1);
-  for (let count = 1; count < config.workers; count += 1) await fork(prepared);
+  for (let count = 1; count < config.workers; count += 1) await fork();
   announce(config, prepared, first);
   const cause = await Promise.race([stopSignal().then(() => "signal" as const), failed]);
   draining = true;
@@ -69,9 +69,8 @@ async function supervise(config: Config, prepared: Prepared, log: Log): Promise<
 }
 
 /** @returns where the worker listens; undefined if it died before it did */
-async function fork(prepared: Prepared): Promise<WorkerUrls | undefined> {
+async function fork(): Promise<WorkerUrls | undefined> {
   const worker = cluster.fork();
-  worker.send({ coffer: "prepared", tls: prepared.tls });
   return new Promise((resolve) => {
     worker.on("message", (message: { coffer?: string; urls?: WorkerUrls }) => {
       if (message.coffer === "listening") resolve(message.urls);
@@ -94,25 +93,22 @@ async function serveAsClusterWorker(config: Config, log: Log): Promise<number> {
   // The terminal sends Ctrl-C to every process of the group; the primary decides.
   process.on("SIGINT", () => {});
   process.on("SIGTERM", () => {});
-  const { tls } = await messageFromPrimary("prepared");
+  const end = Promise.race([drainMessage(), once(process, "disconnect")]);
+  // Made by the primary before it forked: this finds it.
+  const tls = config.tlsListen === undefined ? undefined : ensureTlsMaterial(config, systemClock.now());
   const app = await openApp(config, systemClock, log);
   const worker = await startWorker(config, app, tls, log);
   process.send?.({ coffer: "listening", urls: worker.urls });
-  await Promise.race([messageFromPrimary("drain"), once(process, "disconnect")]);
+  await end;
   await worker.drain(DRAIN_MS);
   await app.close();
   process.exit(0);
 }
 
-interface PrimaryMessage {
-  readonly coffer?: string;
-  readonly tls?: TlsMaterial;
-}
-
-async function messageFromPrimary(kind: string): Promise<PrimaryMessage> {
+function drainMessage(): Promise<void> {
   return new Promise((resolve) => {
-    process.on("message", (message: PrimaryMessage) => {
-      if (message.coffer === kind) resolve(message);
+    process.on("message", (message: { coffer?: string }) => {
+      if (message.coffer === "drain") resolve();
     });
   });
 }
