@@ -3,11 +3,10 @@
  * service goes through `handle`; every operation runs through `LiveCall.execute`, nested ones too.
  */
 import type { Clock } from "../lib/clock.js";
-import { ServiceError } from "../lib/errors.js";
+import { isIntegrityError, ServiceError } from "../lib/errors.js";
 import { randomBase32, uuid } from "../lib/ids.js";
 import type { Log } from "../lib/log.js";
 import type { Principal } from "../policy/types.js";
-import { RecordIntegrityError } from "../stores/records.js";
 import type { MetadataStore } from "../stores/contract.js";
 import { decodeInput, encodeError, encodeOutput } from "../wire/codec.js";
 import type { ResponseIds, Routed, RoutedOperation, RoutedOperational, RouteConfig } from "../wire/contract.js";
@@ -147,7 +146,7 @@ export class Gate {
 
   /** Our fault: the cause goes to the log, the caller learns only the request id. */
   #internalError(thrown: unknown, state: RequestState, ids: ResponseIds): ServiceError {
-    const integrity = thrown instanceof RecordIntegrityError || (thrown instanceof Error && thrown.name.includes("Integrity"));
+    const integrity = isIntegrityError(thrown);
     this.#deps.observe({ kind: integrity ? "integrity" : "internal" });
     this.#deps.log.error({ err: thrown, operation: state.operation, requestId: ids.requestId }, integrity ? "integrity event" : "internal error");
     return internalErrorOf(state.service, thrown);

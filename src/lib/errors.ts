@@ -39,3 +39,8 @@ export function assert(condition: unknown, message: string): asserts condition {
 export function unreachable(value: never): never {
   throw new Error(`invariant: unexpected ${JSON.stringify(value)}`);
 }
+
+/** Stored data that failed authentication, in whichever room it was found: `SealIntegrityError`, `RecordIntegrityError`. */
+export function isIntegrityError(error: unknown): boolean {
+  return error instanceof Error && error.name.endsWith("IntegrityError");
+}

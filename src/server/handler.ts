@@ -1,6 +1,7 @@
 /** Between node:http and the gate: facts of the request in, answer out. */
 import type { IncomingMessage } from "node:http";
 import type { Gate, GateEvent, Incoming } from "../gate/gate.js";
+import { isIntegrityError } from "../lib/errors.js";
 import type { Log } from "../lib/log.js";
 import type { RequestHead } from "../wire/types.js";
 import { connectionFacts, type ConnectionRules } from "./connection.js";
@@ -39,7 +40,7 @@ export function createHandler(deps: HandlerDependencies): Handler {
       await respond(request, response, answer, continueUnsent);
     } catch (error) {
       // The head has left: all that remains is to break the connection, which respond has done.
-      const observed: GateEvent = { kind: error instanceof Error && error.name.includes("Integrity") ? "integrity" : "internal" };
+      const observed: GateEvent = { kind: isIntegrityError(error) ? "integrity" : "internal" };
       deps.metrics.observe(observed);
       deps.log.error({ err: error, requestId: answer.headers["x-amz-request-id"] }, "answer broken off");
     }
