@@ -2,7 +2,7 @@
 import { ServiceError } from "../lib/errors.js";
 import { rootArn } from "../lib/arn.js";
 import type { Clock } from "../lib/clock.js";
-import { ensureKey } from "../keys/key-names.js";
+import { seedKey } from "../keys/seed.js";
 import type { Principal } from "../policy/types.js";
 import type {
   GetBucketEncryptionOutput, GetBucketPolicyOutput, GetBucketVersioningOutput, PutBucketEncryptionRequest,
@@ -23,11 +23,11 @@ export async function applySeed(app: App, seed: SeedDocument, clock: Clock): Pro
   for (const { account, name, path, accessKeys, policies, managedPolicyArns } of seed.users) {
     await named(`user ${name}`, () => iam.putUser(account, { name, path, accessKeys, policies, attached: managedPolicyArns }));
   }
-  for (const key of seed.keys) await named(`key ${key.alias ?? key.id ?? ""}`, () => ensureKey(app.kms, { ...key, nowMs: clock.now() }));
+  for (const key of seed.keys) await named(`key ${key.alias ?? key.id ?? ""}`, () => seedKey(app.kms, key, clock.now()));
   for (const bucket of seed.buckets) await named(`bucket ${bucket.name}`, () => applyBucket(app, bucket));
 }
 
-async function named(what: string, apply: () => Promise<void>): Promise<void> {
+async function named(what: string, apply: () => Promise<unknown>): Promise<void> {
   try {
     await apply();
   } catch (cause) {
