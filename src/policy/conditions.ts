@@ -3,9 +3,9 @@
  * the answer depends on the effect and fails closed: Allow does not match, Deny does.
  * Source: authorization reference §1.5 (both tables), §1.6.
  */
-import { compileArn, compileGlob, matchesArn, matchesGlob, splitArn, globFor, patternOf, type ArnPattern, type Pattern } from "./match.js";
+import { compileArn, globFor, matchesArn, matchesGlob, patternOf, splitArn, type ArnPattern, type Pattern } from "./match.js";
 import { normalizeKey, type Scope } from "./scope.js";
-import { plainText, substitute, tokenize, hasVariable, type Lookup, type Token } from "./template.js";
+import { hasVariable, plainText, substitute, tokenize, type Lookup, type Token } from "./template.js";
 import type { ConditionClause, Policy } from "./types.js";
 import {
   compareDecimals, inRange, parseAddress, parseBase64, parseBool, parseDate, parseDecimal, parseRange,
@@ -204,7 +204,3 @@ export function holds(clause: Clause, scope: Scope, deny: boolean): boolean {
   if (clause.qualifier === "none") return deny;
   return clause.qualifier === "all" ? values.every(one) : values.some(one);
 }
-
-/** @internal for tests: a pattern with wildcards, as StringLike matches it */
-export const likeMatches = (pattern: string, text: string): boolean =>
-  matchesGlob(compileGlob(tokenize(pattern, { wildcards: true, variables: false })), text);

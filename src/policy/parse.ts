@@ -161,8 +161,8 @@ function resourcesOf(node: JsonObject, kind: PolicyKind): Statement["resources"]
   const resources = listElement(node, "Resource", "resource");
   if (kind !== "trust") return resources ?? { not: false, patterns: [] };
   // The resource of a trust policy is its role.
-  if (resources !== undefined) throw new PolicyFault("resource forbidden", node.members.has("Resource") ? "Resource" : "NotResource");
-  return undefined;
+  if (resources === undefined) return undefined;
+  throw new PolicyFault("resource forbidden", node.members.has("Resource") ? "Resource" : "NotResource");
 }
 
 function stringList(node: JsonNode): readonly string[] | undefined {

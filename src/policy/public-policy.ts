@@ -13,7 +13,9 @@ const TYING_KEYS: ReadonlySet<string> = new Set([
   "aws:sourceowner", "aws:sourceaccount", "aws:userid", "s3:x-amz-server-side-encryption-aws-kms-key-id",
   "s3:dataaccesspointaccount",
 ]);
-const TEXT_OPERATORS: ReadonlySet<string> = new Set(["StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnEquals", "ArnLike"]);
+const TEXT_OPERATORS: ReadonlySet<string> = new Set([
+  "StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnEquals", "ArnLike",
+]);
 
 /** Deny statements never make a public policy non-public. */
 export function isPublicPolicy(policy: Policy): boolean {

@@ -32,7 +32,8 @@ export function checkManagedPolicySize(text: string): void {
 export function checkInlinePolicySize(entity: "user" | "group" | "role", name: string, texts: readonly string[]): void {
   const limit = IDENTITY_POLICY_LIMITS[entity];
   const size = texts.reduce((sum, text) => sum + policySize(text), 0);
-  if (size > limit) throw new ServiceError("LimitExceeded", `Maximum policy size of ${limit} bytes exceeded for ${entity} ${name}`);
+  if (size <= limit) return;
+  throw new ServiceError("LimitExceeded", `Maximum policy size of ${limit} bytes exceeded for ${entity} ${name}`);
 }
 
 /**
@@ -44,7 +45,9 @@ export function validateIdentityPolicy(text: string): Policy {
   if (!hasVersion || policy.version !== "2012-10-17") throw malformed("Policy document must be version 2012-10-17 or greater.");
   if (policy.statements.some((statement) => statement.resources?.patterns.some(isShort) === true)) throw malformed(LEGACY);
   checkSids(policy);
-  for (const { actions } of policy.statements) if (actions.patterns.length === 0) throw malformed("Policy statement must contain actions.");
+  if (policy.statements.some(({ actions }) => actions.patterns.length === 0)) {
+    throw malformed("Policy statement must contain actions.");
+  }
   for (const { resources } of policy.statements) resources?.patterns.forEach(checkResource);
   for (const { actions } of policy.statements) actions.patterns.forEach(checkAction);
   for (const { conditions } of policy.statements) {
@@ -82,7 +85,8 @@ export function checkSids(policy: Policy): void {
   for (const { sid } of policy.statements) {
     if (sid === undefined || sid === "") continue;
     if (!/^[A-Za-z0-9]+$/.test(sid)) {
-      throw malformed("Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*");
+      throw malformed("Statement IDs (SID) must be alpha-numeric. "
+        + "Check that your input satisfies the regular expression [0-9A-Za-z]*");
     }
     if (seen.has(sid)) throw malformed("Statement IDs (SID) in a single policy must be unique.");
     seen.add(sid);
@@ -113,16 +117,19 @@ function checkResource(resource: string): void {
   const [first, partition = "", service = "", region = "", account = ""] = fields;
   if (fields.length < 2) throw malformed(`Resource ${resource} must be in ARN format or "*".`);
   if (!/^(?:aws|aws-cn|aws-us-gov|\*)$/.test(partition)) {
-    const padded = [...fields.slice(2).map((field, at) => (field === "" && at === fields.length - 3 ? "*" : field)), "*", "*", "*", "*"];
-    const rest = padded.slice(0, Math.max(4, fields.length - 2)).join(":");
-    throw malformed(`Partition "${partition}" is not valid for resource "arn:${partition}:${rest}".`);
+    // AWS shows the ARN with the fields that are missing filled in.
+    const rest = fields.slice(2);
+    while (rest.length < 4) rest.push("*");
+    throw malformed(`Partition "${partition}" is not valid for resource "arn:${partition}:${rest.join(":")}".`);
   }
   if (first !== "arn") throw malformed(`Resource ${resource} must be in ARN format or "*".`);
   if (fields.length < 3 || !/^[A-Za-z0-9-]+$/.test(service)) {
     throw malformed("Resource vendor must be fully qualified and cannot contain regexes.");
   }
   // Access points and jobs have a region and then also an account; buckets have neither.
-  if (service === "s3" && region !== "" && account === "") throw malformed(`Resource ${resource} can not contain region information.`);
+  if (service === "s3" && region !== "" && account === "") {
+    throw malformed(`Resource ${resource} can not contain region information.`);
+  }
   if (fields.slice(0, 5).some((field) => field.includes("${"))) throw malformed(LEGACY);
   if (service === "iam") checkIamResource(resource, region, fields.slice(5).join(":"), fields.length);
 }

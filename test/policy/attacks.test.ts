@@ -5,14 +5,16 @@ import { evaluate } from "../../src/policy/evaluate.js";
 import { validateBucketPolicy } from "../../src/policy/validate-bucket-policy.js";
 import { validateIdentityPolicy } from "../../src/policy/validate-identity-policy.js";
 import {
-  ALICE_ID, ALL, alice, anonymous, AWAY, bucketPolicy, conditionApplies, decrypt, federated, get, HOME, identity, keyPolicy, NONE, root, s3Service, session, source,
+  ALICE_ID, ALL, alice, anonymous, AWAY, bucketPolicy, conditionApplies, decrypt, federated, get, HOME, identity, keyPolicy, NONE,
+    root, s3Service, session, source,
   user, verdict,
 } from "./support.js";
 
 const READ = { Effect: "Allow", Action: "s3:GetObject", Resource: "arn:aws:s3:::b/*" };
 
 test("#1 only the context decides: a key that is not in it is absent, whatever else the request says", () => {
-  assert.equal(conditionApplies({ IpAddress: { "aws:SourceIp": "10.0.0.0/8" } }, { "X-Forwarded-For": "10.0.0.1", "aws-SourceIp": "10.0.0.1" }), false);
+  assert.equal(conditionApplies({ IpAddress: { "aws:SourceIp": "10.0.0.0/8" } },
+    { "X-Forwarded-For": "10.0.0.1", "aws-SourceIp": "10.0.0.1" }), false);
 });
 
 test("#1 members of the prototype are no condition keys", () => {
@@ -29,12 +31,14 @@ test("#2 an empty or missing set: ForAllValues matches for Allow and Deny, ForAn
       assert.equal(conditionApplies({ "ForAnyValue:StringEquals": { "aws:TagKeys": "a" } }, context, effect), false);
     }
   }
-  assert.equal(conditionApplies({ "ForAllValues:StringEquals": { "aws:TagKeys": "a" }, Null: { "aws:TagKeys": "false" } }, {}), false);
+  assert.equal(conditionApplies({ "ForAllValues:StringEquals": { "aws:TagKeys": "a" }, Null: { "aws:TagKeys": "false" } }, {}),
+    false);
 });
 
 test("#4 letter case: actions and key names without, values and resources with", () => {
   assert.equal(verdict(evaluate(alice, get(), identity({ ...READ, Action: "S3:GETOBJECT" }))), "allow");
-  assert.equal(verdict(evaluate(alice, get({ resource: "arn:aws:s3:::b/K" }), identity({ ...READ, Resource: "arn:aws:s3:::b/k" }))), "implicit identity-based");
+  assert.equal(verdict(evaluate(alice, get({ resource: "arn:aws:s3:::b/K" }),
+    identity({ ...READ, Resource: "arn:aws:s3:::b/k" }))), "implicit identity-based");
   assert.equal(verdict(evaluate(alice, get({ resource: "arn:aws:s3:::B/k" }), identity(READ))), "implicit identity-based");
 });
 
@@ -47,15 +51,18 @@ test("#8 duplicate members, BOM, NUL are refused", () => {
 
 test("#9 NotPrincipal with Allow never allows, even if it got into a store", () => {
   const statement = {
-    effect: "Allow", principals: { not: true, entries: [{ kind: "AWS", value: AWAY }] }, actions: { not: false, patterns: ["*"] }, resources: { not: false, patterns: ["*"] }, conditions: [],
+    effect: "Allow", principals: { not: true, entries: [{ kind: "AWS", value: AWAY }] }, actions: { not: false, patterns: ["*"] },
+      resources: { not: false, patterns: ["*"] }, conditions: [],
   } as const;
   const resourcePolicy = { id: "bucket/b", policy: { version: "2012-10-17", statements: [statement] } } as const;
   for (const who of [alice, anonymous, session()]) assert.equal(evaluate(who, get({ resourcePolicy }), NONE).effect, "Deny");
 });
 
 test("a resource-policy statement without principal never allows and always denies", () => {
-  const statement = (effect: "Allow" | "Deny") => ({ effect, actions: { not: false, patterns: ["*"] }, resources: { not: false, patterns: ["*"] }, conditions: [] });
-  const policy = (effect: "Allow" | "Deny") => ({ id: "b", policy: { version: "2012-10-17" as const, statements: [statement(effect)] } });
+  const statement = (effect: "Allow" | "Deny") => ({ effect, actions: { not: false, patterns: ["*"] }, resources: { not: false,
+    patterns: ["*"] }, conditions: [] });
+  const policy = (effect: "Allow" | "Deny") => ({ id: "b", policy: { version: "2012-10-17" as const,
+    statements: [statement(effect)] } });
   assert.equal(evaluate(alice, get({ resourcePolicy: policy("Allow") }), NONE).effect, "Deny");
   assert.equal(evaluate(alice, get({ resourcePolicy: policy("Deny") }), identity(ALL)).effect, "Deny");
 });
@@ -68,13 +75,15 @@ test("#12 a versioned read is decided by GetObjectVersion only", () => {
 
 test("#15 a Deny of BypassGovernanceRetention is effective against s3:*", () => {
   const deny = { Effect: "Deny", Action: "s3:BypassGovernanceRetention", Resource: "*" };
-  assert.equal(verdict(evaluate(alice, get({ action: "s3:BypassGovernanceRetention" }), identity(ALL, deny))), "explicit identity-based");
+  assert.equal(verdict(evaluate(alice, get({ action: "s3:BypassGovernanceRetention" }), identity(ALL, deny))),
+    "explicit identity-based");
 });
 
 test("#17 a restricted session cannot do more by creating identities, nor a federation without policy", () => {
   const policies = { ...identity(ALL), session: [source("identity", "s", READ)] };
   for (const action of ["iam:CreateAccessKey", "iam:CreateUser", "iam:CreateRole", "sts:AssumeRole"]) {
-    assert.equal(verdict(evaluate(session(), { action, resource: `arn:aws:iam::${HOME}:user/x`, resourceAccount: HOME }, policies)), "implicit session");
+    assert.equal(verdict(evaluate(session(), { action, resource: `arn:aws:iam::${HOME}:user/x`, resourceAccount: HOME },
+      policies)), "implicit session");
   }
   assert.equal(verdict(evaluate(federated(), get(), identity(ALL))), "implicit session");
 });
@@ -82,7 +91,8 @@ test("#17 a restricted session cannot do more by creating identities, nor a fede
 test("#18 the boundary limits rights over one's own boundary and policies", () => {
   const policies = { ...identity(ALL), boundary: source("identity", "b", READ) };
   for (const action of ["iam:PutUserPolicy", "iam:DeleteUserPermissionsBoundary", "iam:SetDefaultPolicyVersion"]) {
-    assert.equal(verdict(evaluate(alice, { action, resource: alice.arn ?? "", resourceAccount: HOME }, policies)), "implicit permissions boundary");
+    assert.equal(verdict(evaluate(alice, { action, resource: alice.arn ?? "", resourceAccount: HOME }, policies)),
+      "implicit permissions boundary");
   }
 });
 
@@ -94,13 +104,16 @@ test("#21 the root principal in a bucket policy is not everyone in the account",
 
 test("#25 KMS allowed by IAM only, a silent key policy, a grant against an explicit deny, another ViaService", () => {
   const kms = { Effect: "Allow", Action: "kms:*", Resource: "*" };
-  assert.equal(verdict(evaluate(alice, decrypt({ resourcePolicy: keyPolicy({ ...kms, Principal: { AWS: AWAY } }) }), identity(kms))), "implicit resource-based");
+  assert.equal(verdict(evaluate(alice, decrypt({ resourcePolicy: keyPolicy({ ...kms, Principal: { AWS: AWAY } }) }),
+    identity(kms))), "implicit resource-based");
   const allowedBy = [{ layer: "grant", source: "g" }] as const;
   const deny = keyPolicy({ ...kms, Effect: "Deny", Principal: { AWS: ALICE_ID } });
   assert.equal(verdict(evaluate(alice, decrypt({ allowedBy, resourcePolicy: deny }), identity(kms))), "explicit resource-based");
-  const via = keyPolicy({ ...kms, Principal: "*", Condition: { StringEquals: { "kms:ViaService": "s3.us-east-1.amazonaws.com" } } });
+  const via = keyPolicy({ ...kms, Principal: "*",
+    Condition: { StringEquals: { "kms:ViaService": "s3.us-east-1.amazonaws.com" } } });
   for (const value of ["s3.eu-west-1.amazonaws.com", "S3.us-east-1.amazonaws.com", ""]) {
-    assert.equal(verdict(evaluate(alice, decrypt({ resourcePolicy: via, context: { "kms:ViaService": value } }), identity(kms))), "implicit resource-based");
+    assert.equal(verdict(evaluate(alice, decrypt({ resourcePolicy: via, context: { "kms:ViaService": value } }), identity(kms))),
+      "implicit resource-based");
   }
 });
 
@@ -108,9 +121,12 @@ test("#26 a service principal is not reached by the account, nor a user by the s
   const service = bucketPolicy({ ...READ, Principal: { Service: "s3.amazonaws.com" } });
   assert.equal(verdict(evaluate(s3Service, get({ resourcePolicy: service }), NONE)), "allow");
   const posing = user(AWAY, "s3.amazonaws.com", "AIDAPOSINGPOSINGPOS22");
-  assert.equal(verdict(evaluate({ ...posing, service: "s3.amazonaws.com" }, get({ resourcePolicy: service }), identity(ALL))), "implicit resource-based");
-  const confused = bucketPolicy({ ...READ, Principal: { Service: "s3.amazonaws.com" }, Condition: { StringEquals: { "aws:SourceAccount": HOME } } });
-  assert.equal(verdict(evaluate(s3Service, get({ resourcePolicy: confused, context: { "aws:SourceAccount": AWAY } }), NONE)), "implicit resource-based");
+  assert.equal(verdict(evaluate({ ...posing, service: "s3.amazonaws.com" }, get({ resourcePolicy: service }), identity(ALL))),
+    "implicit resource-based");
+  const confused = bucketPolicy({ ...READ, Principal: { Service: "s3.amazonaws.com" },
+    Condition: { StringEquals: { "aws:SourceAccount": HOME } } });
+  assert.equal(verdict(evaluate(s3Service, get({ resourcePolicy: confused, context: { "aws:SourceAccount": AWAY } }), NONE)),
+    "implicit resource-based");
 });
 
 test("#29 an action that no policy knows is denied", () => {

@@ -21,7 +21,8 @@ function policyOf(...statements: object[]): PolicySource {
 const put = (sid: string, condition: object, action: unknown = "s3:PutObject"): object =>
   ({ Sid: sid, Effect: "Deny", Principal: "*", Action: action, Resource: `${BUCKET}/*`, Condition: condition });
 
-const allowed = (resourcePolicy: PolicySource, action: string, context: Context = {}, who: Principal = alice, resource = `${BUCKET}/k`): boolean => {
+const allowed = (resourcePolicy: PolicySource, action: string, context: Context = {}, who: Principal = alice,
+  resource = `${BUCKET}/k`): boolean => {
   const permission: Permission = { action, resource, resourceAccount: HOME, context, resourcePolicy };
   return evaluate(who, permission, who.type === "Account" ? { identity: [] } : identity(ALL)).effect === "Allow";
 };
@@ -66,7 +67,8 @@ async function defenceInDepth(): Promise<PolicySource> {
     denyAcl("DenyPublicReadGrant", objectAcl, `${BUCKET}/*`, { StringLike: { "s3:x-amz-grant-read": groups } }),
     denyAcl("DenyPublicListACL", "s3:PutBucketAcl", BUCKET, { StringEquals: { "s3:x-amz-acl": acls } }),
     denyAcl("DenyPublicListGrant", "s3:PutBucketAcl", BUCKET, { StringLike: { "s3:x-amz-grant-read": groups } }),
-    { Sid: "DenyInsecureTransport", Effect: "Deny", Principal: "*", Action: "s3:*", Resource: [BUCKET, `${BUCKET}/*`], Condition: { Bool: { "aws:SecureTransport": "false" } } },
+    { Sid: "DenyInsecureTransport", Effect: "Deny", Principal: "*", Action: "s3:*", Resource: [BUCKET, `${BUCKET}/*`],
+      Condition: { Bool: { "aws:SecureTransport": "false" } } },
     put("DenyIncorrectEncryptionHeader", { StringNotEquals: { [SSE]: "AES256" } }),
     put("DenyUnEncryptedObjectUploads", { Null: { [SSE]: "true" } }),
     { Sid: "ProtectEncryptionSetting", Effect: "Deny", Principal: "*", Action: "s3:PutEncryptionConfiguration", Resource: BUCKET,
@@ -81,7 +83,8 @@ test("defence in depth (§11.2)", async () => {
   const policy = await defenceInDepth();
   const base = { "aws:SecureTransport": "true", [SSE]: "AES256", "aws:PrincipalArn": alice.arn ?? "" };
   const asAlice = (action: string, context: Context = {}, resource?: string): boolean => {
-    const permission: Permission = { action, resource: resource ?? `${BUCKET}/k`, resourceAccount: HOME, context: { ...base, ...context }, resourcePolicy: policy };
+    const permission: Permission = { action, resource: resource ?? `${BUCKET}/k`, resourceAccount: HOME,
+      context: { ...base, ...context }, resourcePolicy: policy };
     // Alice has nothing but this policy: the Allow statement must carry her.
     return evaluate(alice, permission, { identity: [] }).effect === "Allow";
   };
@@ -104,9 +107,11 @@ test("defence in depth (§11.2)", async () => {
   assert.ok(!asAlice("s3:PutObject", { [SSE]: [] }));
   assert.ok(!asAlice("s3:PutObject", { [SSE]: "aws:kms" }));
   for (const [who, arn, expected] of [
-    [root(), root().arn, false], [alice, alice.arn, false], [session(), `arn:aws:iam::${HOME}:role/Admin`, true], [session(), `arn:aws:iam::${HOME}:role/admin`, false],
+    [root(), root().arn, false], [alice, alice.arn, false], [session(), `arn:aws:iam::${HOME}:role/Admin`, true],
+    [session(), `arn:aws:iam::${HOME}:role/admin`, false],
   ] as const) {
-    assert.equal(allowed(policy, "s3:PutEncryptionConfiguration", { ...base, "aws:PrincipalArn": arn ?? "" }, who, BUCKET), expected, arn);
+    assert.equal(allowed(policy, "s3:PutEncryptionConfiguration", { ...base, "aws:PrincipalArn": arn ?? "" }, who, BUCKET),
+      expected, arn);
   }
 });
 
@@ -116,13 +121,16 @@ test("AWS's guide policies (§11.3)", () => {
     [{ Null: { [SSEC]: true } }, {}, false], [{ Null: { [SSEC]: true } }, { [SSEC]: "AES256" }, true],
     [{ Null: { [SSEC]: false } }, {}, true], [{ Null: { [SSEC]: false } }, { [SSEC]: "AES256" }, false],
     [{ Null: { [KEY_ID]: "true" } }, {}, false], [{ Null: { [KEY_ID]: "true" } }, { [KEY_ID]: arn }, true],
-    [{ ArnNotEqualsIfExists: { [KEY_ID]: arn } }, { [KEY_ID]: arn }, true], [{ ArnNotEqualsIfExists: { [KEY_ID]: arn } }, { [KEY_ID]: `${arn}2` }, false],
+    [{ ArnNotEqualsIfExists: { [KEY_ID]: arn } }, { [KEY_ID]: arn }, true],
+    [{ ArnNotEqualsIfExists: { [KEY_ID]: arn } }, { [KEY_ID]: `${arn}2` }, false],
     // IfExists is met by an absent key: the Deny fires.
     [{ ArnNotEqualsIfExists: { [KEY_ID]: arn } }, {}, false],
-    [{ StringNotEquals: { [SSE]: "aws:kms:dsse" } }, { [SSE]: "aws:kms" }, false], [{ StringNotEquals: { [SSE]: "aws:kms:dsse" } }, { [SSE]: "aws:kms:dsse" }, true],
+    [{ StringNotEquals: { [SSE]: "aws:kms:dsse" } }, { [SSE]: "aws:kms" }, false],
+    [{ StringNotEquals: { [SSE]: "aws:kms:dsse" } }, { [SSE]: "aws:kms:dsse" }, true],
   ];
   for (const [condition, context, expected] of rows) {
-    assert.equal(allowed(policyOf(put("Deny", condition)), "s3:PutObject", context), expected, JSON.stringify([condition, context]));
+    assert.equal(allowed(policyOf(put("Deny", condition)), "s3:PutObject", context), expected,
+      JSON.stringify([condition, context]));
   }
 });
 

@@ -62,7 +62,8 @@ export function naiveEvaluate(who: NaivePrincipal, request: NaiveRequest, polici
   }
   const atResource = request.resourceDocument;
   for (const s of atResource?.Statement ?? []) {
-    if (s.Effect === "Deny" && deniedPrincipal(s, all) && bodyApplies(s, atResource as NaiveDocument, all)) return "explicit deny";
+    if (s.Effect === "Deny" && deniedPrincipal(s, all)
+      && bodyApplies(s, atResource as NaiveDocument, all)) return "explicit deny";
   }
 
   // 2. Who allows?
@@ -98,7 +99,8 @@ function allowedAs(s: NaiveStatement, who: NaivePrincipal): string[] {
   const out: string[] = [];
   for (const value of list(s.Principal["AWS"])) {
     if (value === "*") out.push("everyone");
-    if (who.accountId !== undefined && (value === who.accountId || value === `arn:aws:iam::${who.accountId}:root`)) out.push("account");
+    if (who.accountId !== undefined
+      && (value === who.accountId || value === `arn:aws:iam::${who.accountId}:root`)) out.push("account");
     if (value === who.uniqueId) out.push(who.type === "User" ? "itself" : "role or issuer");
     if (value === who.issuerUniqueId) out.push("role or issuer");
     if ((who.type === "AssumedRole" || who.type === "FederatedUser") && value === who.arn) out.push("itself");
@@ -158,7 +160,8 @@ function glob(pattern: Sign[], text: string[], p = 0, t = 0, failed = new Set<st
   const sign = pattern[p];
   let ok: boolean;
   if (sign === "*") ok = glob(pattern, text, p + 1, t, failed) || (t < text.length && glob(pattern, text, p, t + 1, failed));
-  else ok = t < text.length && (sign === "?" || (sign as { lit: string }).lit === text[t]) && glob(pattern, text, p + 1, t + 1, failed);
+  else ok = t < text.length && (sign === "?" || (sign as { lit: string }).lit === text[t])
+    && glob(pattern, text, p + 1, t + 1, failed);
   if (!ok) failed.add(place);
   return ok;
 }
@@ -225,12 +228,14 @@ function contextValues(request: Request, key: string): string | string[] | undef
     if (x !== null && y !== null) return x[1]?.toLowerCase() === y[1]?.toLowerCase() && x[2] === y[2];
     return a.toLowerCase() === b.toLowerCase();
   };
-  const hits = Object.entries(request.context).filter(([name, value]) => same(name, key) && !(Array.isArray(value) && value.length === 0));
+  const hits = Object.entries(request.context).filter(([name, value]) => same(name, key)
+    && !(Array.isArray(value) && value.length === 0));
   if (hits.length === 0) return undefined;
   return hits.length === 1 ? hits[0]?.[1] : hits.flatMap(([, value]) => value);
 }
 
-function clauseHolds(operator: string, key: string, wanted: string[], variables: boolean, effect: "Allow" | "Deny", request: Request): boolean {
+function clauseHolds(operator: string, key: string, wanted: string[], variables: boolean, effect: "Allow" | "Deny",
+  request: Request): boolean {
   const denying = effect === "Deny";
   const values = contextValues(request, key);
   if (operator === "Null") return wanted.some((w) => (w.toLowerCase() === "true") === (values === undefined));

@@ -20,8 +20,10 @@ function directory(entries: Record<string, string>): PrincipalLookup {
 const full = directory({ [ALICE]: ALICE_ID, [APP]: ROLE_ID });
 
 /** Spacing, escapes, order and numbers that no serializer would give back. */
-const ODD = `{ "Statement" : [ {"Effect":"Allow",\n\t"Principal": {"Service":"s3.amazonaws.com", "AWS" : [ "${ALICE}","\\u0061rn:aws:iam::${HOME}:role/app" , "${HOME}","*"] },
- "Condition": {"NumericEquals":{"s3:signatureAge": 1.50}, "StringEquals":{"aws:PrincipalArn":"${ALICE}"}}, "Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"},
+const ODD = `{ "Statement" : [ {"Effect":"Allow",\n\t"Principal": {"Service":"s3.amazonaws.com",
+ "AWS" : [ "${ALICE}","\\u0061rn:aws:iam::${HOME}:role/app" , "${HOME}","*"] },
+ "Condition": {"NumericEquals":{"s3:signatureAge": 1.50}, "StringEquals":{"aws:PrincipalArn":"${ALICE}"}},
+ "Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"},
  {"Effect":"Deny","NotPrincipal":{"AWS":"${SESSION}"},"Action":"s3:*","Resource":"arn:aws:s3:::b/*"}],"Version":"2012-10-17" }`;
 
 test("users and roles become unique ids, everything else stays byte for byte", async () => {
@@ -34,8 +36,10 @@ test("users and roles become unique ids, everything else stays byte for byte", a
 });
 
 test("principals that do not exist are named", async () => {
-  const text = `{"Statement":{"Principal":{"AWS":["${ALICE}","arn:aws:iam::${HOME}:user/eve","${AWAY}","AIDANOBODYNOBODY22222","${HOME}"]}}}`;
-  assert.deepEqual((await resolvePrincipals(text, full)).unknown, [`arn:aws:iam::${HOME}:user/eve`, AWAY, "AIDANOBODYNOBODY22222"]);
+  const named = [ALICE, `arn:aws:iam::${HOME}:user/eve`, AWAY, "AIDANOBODYNOBODY22222", HOME];
+  const text = JSON.stringify({ Statement: { Principal: { AWS: named } } });
+  assert.deepEqual((await resolvePrincipals(text, full)).unknown,
+    [`arn:aws:iam::${HOME}:user/eve`, AWAY, "AIDANOBODYNOBODY22222"]);
 });
 
 test("a unique id that the author wrote stays and is shown as the ARN", async () => {
@@ -45,7 +49,8 @@ test("a unique id that the author wrote stays and is shown as the ARN", async ()
 });
 
 test("a policy without AWS principals is returned as it is", async () => {
-  for (const text of ['{"Statement":[{"Principal":"*"}]}', '{"Statement":{"Principal":{"Service":"s3.amazonaws.com"}}}', '{"Statement":[{}]}']) {
+  for (const text of ['{"Statement":[{"Principal":"*"}]}', '{"Statement":{"Principal":{"Service":"s3.amazonaws.com"}}}',
+    '{"Statement":[{}]}']) {
     assert.deepEqual(await resolvePrincipals(text, full), { text, unknown: [] });
     assert.equal(await displayPrincipals(text, full), text);
     assert.deepEqual(principalsOf(text), []);
@@ -53,7 +58,8 @@ test("a policy without AWS principals is returned as it is", async () => {
 });
 
 test("a deleted user shows as the unique id, and a re-created namesake inherits nothing", async () => {
-  const written = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"${ALICE}"},"Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}}`;
+  const statement = { Effect: "Allow", Principal: { AWS: ALICE }, Action: "s3:GetObject", Resource: "arn:aws:s3:::b/*" };
+  const written = JSON.stringify({ Version: "2012-10-17", Statement: statement });
   const { text } = await resolvePrincipals(written, full);
   const permission = get({ resourcePolicy: { id: "bucket/b", policy: parsePolicy(text, "bucket") } });
   assert.equal(evaluate(user(), permission, NONE).effect, "Allow");

@@ -41,15 +41,20 @@ class Random {
 }
 
 const ACTIONS = ["s3:GetObject", "s3:PutObject", "s3:ListBucket", "kms:Decrypt", "s3:ListAllMyBuckets"];
-const ACTION_PATTERNS = ["*", "s3:*", "s3:Get*", "S3:getobject", "s3:?utObject", "kms:*", "s3:List*", "s3:PutObject", "kms:Dec?ypt", "s3:*t*"];
+const ACTION_PATTERNS = ["*", "s3:*", "s3:Get*", "S3:getobject", "s3:?utObject", "kms:*", "s3:List*", "s3:PutObject",
+  "kms:Dec?ypt", "s3:*t*"];
 const RESOURCES = [
   "arn:aws:s3:::b", "arn:aws:s3:::b/k", "arn:aws:s3:::b/alice/x", "arn:aws:s3:::bb/k", "arn:aws:s3:::b/a:b:c", "*",
-  `arn:aws:kms:us-east-1:${HOME}:key/k`, `arn:aws:kms:us-east-1:${AWAY}:key/k`, `arn:aws:s3:::b/x:${HOME}:accesspoint/y`, "arn:aws:s3:::b/😀",
+  `arn:aws:kms:us-east-1:${HOME}:key/k`, `arn:aws:kms:us-east-1:${AWAY}:key/k`, `arn:aws:s3:::b/x:${HOME}:accesspoint/y`,
+  "arn:aws:s3:::b/😀",
 ];
 const RESOURCE_PATTERNS = [
-  "*", "arn:aws:s3:::b", "arn:aws:s3:::b/*", "arn:aws:s3:::b*", "arn:aws:s3:::*", "arn:aws:s3:::b/${aws:username}/*", "arn:aws:s3:::b/?",
-  "arn:aws:s3:::b/${aws:PrincipalTag/team, 'alice'}/x", "arn:aws:s3:::b/${aws:TagKeys}", "arn:aws:s3:::b/${*}", `arn:aws:s3:*:${HOME}:accesspoint/*`,
-  `arn:aws:kms:*:${HOME}:key/*`, "arn:aws:kms:*", "arn:aws:s3", "arn:aws:s3:::?/*a*", "arn:aws:*:*:*:*", "arn:aws:s3:::b/${s3:prefix}",
+  "*", "arn:aws:s3:::b", "arn:aws:s3:::b/*", "arn:aws:s3:::b*", "arn:aws:s3:::*", "arn:aws:s3:::b/${aws:username}/*",
+  "arn:aws:s3:::b/?",
+  "arn:aws:s3:::b/${aws:PrincipalTag/team, 'alice'}/x", "arn:aws:s3:::b/${aws:TagKeys}", "arn:aws:s3:::b/${*}",
+  `arn:aws:s3:*:${HOME}:accesspoint/*`,
+  `arn:aws:kms:*:${HOME}:key/*`, "arn:aws:kms:*", "arn:aws:s3", "arn:aws:s3:::?/*a*", "arn:aws:*:*:*:*",
+  "arn:aws:s3:::b/${s3:prefix}",
 ];
 const UNSET = undefined;
 const CONTEXT: Record<string, readonly (string | string[] | undefined)[]> = {
@@ -67,7 +72,8 @@ const CONTEXT: Record<string, readonly (string | string[] | undefined)[]> = {
   "aws:PrincipalArn": [`arn:aws:iam::${HOME}:user/alice`, `arn:aws:iam::${HOME}:role/app`, "nothing", UNSET],
   "kms:Blob": ["AAEC", "!!", UNSET],
 };
-const TEXTS = ["alice", "a*", "AL*", "?lice", "red", "${aws:username}", "${aws:PrincipalTag/team, 'red'}", "home/${aws:username}", "a", "x", "*", ""];
+const TEXTS = ["alice", "a*", "AL*", "?lice", "red", "${aws:username}", "${aws:PrincipalTag/team, 'red'}", "home/${aws:username}",
+  "a", "x", "*", ""];
 const VALUES: Record<string, readonly (string | boolean | number)[]> = {
   String: TEXTS,
   Numeric: [10, "1000", "7.5", "-1", 0],
@@ -79,13 +85,17 @@ const VALUES: Record<string, readonly (string | boolean | number)[]> = {
   Null: ["true", false],
 };
 const OPERATORS: Record<string, readonly string[]> = {
-  String: ["StringEquals", "StringNotEquals", "StringLike", "StringNotLike", "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase"],
-  Numeric: ["NumericEquals", "NumericNotEquals", "NumericLessThan", "NumericLessThanEquals", "NumericGreaterThan", "NumericGreaterThanEquals"],
+  String: ["StringEquals", "StringNotEquals", "StringLike", "StringNotLike", "StringEqualsIgnoreCase",
+    "StringNotEqualsIgnoreCase"],
+  Numeric: ["NumericEquals", "NumericNotEquals", "NumericLessThan", "NumericLessThanEquals", "NumericGreaterThan",
+    "NumericGreaterThanEquals"],
   Date: ["DateEquals", "DateNotEquals", "DateLessThan", "DateLessThanEquals", "DateGreaterThan", "DateGreaterThanEquals"],
-  Bool: ["Bool"], Ip: ["IpAddress", "NotIpAddress"], Arn: ["ArnEquals", "ArnLike", "ArnNotEquals", "ArnNotLike"], Binary: ["BinaryEquals"],
+  Bool: ["Bool"], Ip: ["IpAddress", "NotIpAddress"], Arn: ["ArnEquals", "ArnLike", "ArnNotEquals", "ArnNotLike"],
+    Binary: ["BinaryEquals"],
 };
 const FITTING: Record<string, readonly string[]> = {
-  Numeric: ["s3:max-keys"], Date: ["aws:CurrentTime"], Bool: ["aws:SecureTransport"], Ip: ["aws:SourceIp"], Arn: ["aws:PrincipalArn"],
+  Numeric: ["s3:max-keys"], Date: ["aws:CurrentTime"], Bool: ["aws:SecureTransport"], Ip: ["aws:SourceIp"],
+    Arn: ["aws:PrincipalArn"],
   Binary: ["kms:Blob"],
 };
 const KEYS = Object.keys(CONTEXT);
@@ -109,7 +119,8 @@ function randomCondition(r: Random): NonNullable<NaiveStatement["Condition"]> {
     const key = r.chance(0.7) ? r.pick(FITTING[type] ?? KEYS) : r.pick(KEYS);
     const spelled = r.chance(0.2) && !key.includes("Existing") ? key.toUpperCase() : key;
     const values = r.some(VALUES[type] ?? [], 3);
-    condition[operator] = { ...condition[operator], [spelled]: values.length === 1 && r.chance(0.5) ? (values[0] ?? "") : values };
+    condition[operator] = { ...condition[operator], [spelled]: values.length === 1 && r.chance(0.5)
+      ? (values[0] ?? "") : values };
   }
   return condition;
 }

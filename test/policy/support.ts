@@ -23,7 +23,8 @@ export const federated = (accountId = HOME): Principal => ({
   principalArn: `arn:aws:sts::${accountId}:federated-user/fay`, userId: `${accountId}:fay`, issuerUniqueId: ALICE_ID,
 });
 export const root = (accountId = HOME): Principal => ({
-  type: "Account", accountId, arn: `arn:aws:iam::${accountId}:root`, principalArn: `arn:aws:iam::${accountId}:root`, userId: accountId,
+  type: "Account", accountId, arn: `arn:aws:iam::${accountId}:root`, principalArn: `arn:aws:iam::${accountId}:root`,
+    userId: accountId,
 });
 export const anonymous: Principal = { type: "Anonymous", userId: "anonymous" };
 export const s3Service: Principal = { type: "Service", userId: "s3.amazonaws.com", service: "s3.amazonaws.com" };
@@ -33,7 +34,8 @@ export const document = (...statements: object[]): string => JSON.stringify({ Ve
 export function source(kind: PolicyKind, id: string, ...statements: object[]): PolicySource {
   return { id, policy: parsePolicy(document(...statements), kind) };
 }
-export const identity = (...statements: object[]): PrincipalPolicies => ({ identity: [source("identity", "user/alice/inline/p", ...statements)] });
+export const identity = (...statements: object[]): PrincipalPolicies =>
+  ({ identity: [source("identity", "user/alice/inline/p", ...statements)] });
 export const bucketPolicy = (...statements: object[]): PolicySource => source("bucket", "bucket/b", ...statements);
 export const keyPolicy = (...statements: object[]): PolicySource => source("key", "key/k", ...statements);
 
@@ -52,7 +54,8 @@ export const verdict = (decision: Decision): string =>
   decision.effect === "Allow" ? "allow" : `${decision.explicit ? "explicit" : "implicit"} ${decision.layer}`;
 
 /** Does a one-statement identity policy with this condition apply? */
-export function conditionApplies(condition: object, context: Context, effect: "Allow" | "Deny" = "Allow", version = "2012-10-17"): boolean {
+export function conditionApplies(condition: object, context: Context, effect: "Allow" | "Deny" = "Allow",
+  version = "2012-10-17"): boolean {
   const statement = { Effect: effect, Action: "s3:GetObject", Resource: "*", Condition: condition };
   const text = JSON.stringify({ Version: version, Statement: effect === "Allow" ? [statement] : [ALL, statement] });
   const policies = { identity: [{ id: "p", policy: parsePolicy(text, "identity") }] };

@@ -36,10 +36,12 @@ const COMBINATION = "Conditions do not apply to combination of actions and resou
 test("malformed documents get AWS's messages", () => {
   const rows: [string, string][] = [
     ["", FIRST_BYTE], ["[]", FIRST_BYTE], [" {}", FIRST_BYTE], ["\ufeff{}", FIRST_BYTE], ["null", FIRST_BYTE],
-    ["{", NO_JSON], ["{}x", NO_JSON], ["{} {}", NO_JSON], ["{,}", NO_JSON], ['{"Version":"2012-10-17",}', NO_JSON], ["{'a':1}", NO_JSON],
+    ["{", NO_JSON], ["{}x", NO_JSON], ["{} {}", NO_JSON], ["{,}", NO_JSON], ['{"Version":"2012-10-17",}', NO_JSON],
+    ["{'a':1}", NO_JSON],
     ['{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Effect":"Allow"}]}', NO_JSON],
     ['{"Version":"2012-10-17","Version":"2012-10-17","Statement":[]}', NO_JSON],
-    ['{"Statement":[{"Effect":"All\u0000ow"}]}', NO_JSON], ['{"Statement":[{"Sid":"\\u0000"}]}', NO_JSON], ['{"Statement":[{"Sid":"\\ud800"}]}', NO_JSON],
+    ['{"Statement":[{"Effect":"All\u0000ow"}]}', NO_JSON], ['{"Statement":[{"Sid":"\\u0000"}]}', NO_JSON],
+    ['{"Statement":[{"Sid":"\\ud800"}]}', NO_JSON],
     [`${'{"Statement":'.repeat(40)}1${"}".repeat(40)}`, NO_JSON],
     ["{}", "Missing required field Statement"], ['{"Version":"2012-10-17"}', "Missing required field Statement"],
     ['{"Statement":[]}', "Could not parse the policy: Statement is empty!"],
@@ -58,8 +60,10 @@ test("malformed statements get AWS's messages", () => {
     [policy({}, "Action"), "Missing required field Action"], [policy({}, "Resource"), "Missing required field Resource"],
     [policy({ Action: [] }), "Missing required field Action"], [policy({ Resource: [] }), "Missing required field Resource"],
     [policy({ Effect: "allow" }), "Invalid effect: allow"], [policy({ Effect: "Permit" }), "Invalid effect: Permit"],
-    [policy({ Effect: 1 }), "Invalid effect: "], [policy({ effect: "Allow" }), "Unknown field effect"], [policy({ Conditions: {} }), "Unknown field Conditions"],
-    [policy({ NotAction: "s3:*" }), NO_JSON], [policy({ NotResource: "*" }), NO_JSON], [policy({ NotPrincipal: "*", Effect: "Deny" }), NO_JSON],
+    [policy({ Effect: 1 }), "Invalid effect: "], [policy({ effect: "Allow" }), "Unknown field effect"],
+    [policy({ Conditions: {} }), "Unknown field Conditions"],
+    [policy({ NotAction: "s3:*" }), NO_JSON], [policy({ NotResource: "*" }), NO_JSON],
+    [policy({ NotPrincipal: "*", Effect: "Deny" }), NO_JSON],
     [policy({ Sid: 1 }), NO_JSON],
   ];
   for (const [text, message] of rows) assert.equal(refusal(text), message, text);
@@ -67,14 +71,19 @@ test("malformed statements get AWS's messages", () => {
 
 test("principals: form only; existence is the resolver's question", () => {
   for (const principal of [
-    "x", "", [], {}, { AWS: [] }, { AWS: "" }, { AWS: "alice" }, { AWS: "arn:aws:iam::1:root" }, { AWS: "arn:aws:iam::111122223333:user/*" }, { AWS: ["*", "arn:aws:iam::x"] },
-    { AWS: `arn:aws:iam::${HOME}:group/g` }, { AWS: `arn:aws:sts::${HOME}:assumed-role/app/*` }, { AWS: 1 }, { Aws: HOME }, { Service: "*" }, { Service: "s3" },
+    "x", "", [], {}, { AWS: [] }, { AWS: "" }, { AWS: "alice" }, { AWS: "arn:aws:iam::1:root" },
+    { AWS: "arn:aws:iam::111122223333:user/*" }, { AWS: ["*", "arn:aws:iam::x"] },
+    { AWS: `arn:aws:iam::${HOME}:group/g` }, { AWS: `arn:aws:sts::${HOME}:assumed-role/app/*` }, { AWS: 1 }, { Aws: HOME },
+    { Service: "*" }, { Service: "s3" },
     { CanonicalUser: "abc" }, { CanonicalUser: "*" }, { Federated: "*" }, { AWS: "arn:aws:s3:::bucket" }, null, 12,
   ]) assert.equal(refusal(policy({ Principal: principal })), PRINCIPAL, JSON.stringify(principal));
   for (const principal of [
-    "*", { AWS: "*" }, { AWS: HOME }, { AWS: `arn:aws:iam::${HOME}:root` }, { AWS: [`arn:aws:iam::${HOME}:user/a/b/c`, `arn:aws:iam::${HOME}:role/x`] },
-    { AWS: `arn:aws:sts::${HOME}:assumed-role/app/web@x` }, { AWS: `arn:aws:sts::${HOME}:federated-user/fay` }, { AWS: "AIDAALICEALICEALICE22" },
-    { Service: ["s3.amazonaws.com", "logging.s3.amazonaws.com"] }, { CanonicalUser: "a".repeat(64) }, { Federated: "accounts.google.com" },
+    "*", { AWS: "*" }, { AWS: HOME }, { AWS: `arn:aws:iam::${HOME}:root` },
+    { AWS: [`arn:aws:iam::${HOME}:user/a/b/c`, `arn:aws:iam::${HOME}:role/x`] },
+    { AWS: `arn:aws:sts::${HOME}:assumed-role/app/web@x` }, { AWS: `arn:aws:sts::${HOME}:federated-user/fay` },
+    { AWS: "AIDAALICEALICEALICE22" },
+    { Service: ["s3.amazonaws.com", "logging.s3.amazonaws.com"] }, { CanonicalUser: "a".repeat(64) },
+    { Federated: "accounts.google.com" },
     { AWS: HOME, Service: "s3.amazonaws.com" },
   ]) assert.equal(refusal(policy({ Principal: principal })), undefined, JSON.stringify(principal));
 });
@@ -87,14 +96,20 @@ test("NotPrincipal goes with Deny only", () => {
 test("actions: known, of S3, and fitting a resource of the statement", () => {
   const bucket = "arn:aws:s3:::bucket";
   const rows: [object, string | undefined][] = [
-    [{ Action: "s3:GetObjekt" }, ACTION], [{ Action: "GetObject" }, ACTION], [{ Action: "ec2:Run" }, ACTION], [{ Action: "s3:Zzz*" }, ACTION],
-    [{ Action: ["s3:GetObject", "kms:Decrypt"] }, ACTION], [{ Action: 1 }, ACTION], [{ Action: {} }, ACTION], [{ Action: "s3:" }, ACTION], [{ Action: "" }, ACTION],
+    [{ Action: "s3:GetObjekt" }, ACTION], [{ Action: "GetObject" }, ACTION], [{ Action: "ec2:Run" }, ACTION],
+    [{ Action: "s3:Zzz*" }, ACTION],
+    [{ Action: ["s3:GetObject", "kms:Decrypt"] }, ACTION], [{ Action: 1 }, ACTION], [{ Action: {} }, ACTION],
+    [{ Action: "s3:" }, ACTION], [{ Action: "" }, ACTION],
     [{ Action: "s3*:GetObject" }, ACTION],
-    [{ Action: "s3:getobject" }, undefined], [{ Action: "*" }, undefined], [{ Action: "s3:*" }, undefined], [{ Action: "s3:Get*", Resource: bucket }, undefined],
-    [{ Action: "s3:GetObject", Resource: bucket }, APPLY], [{ Action: "s3:ListBucket" }, APPLY], [{ Action: ["s3:GetObject", "s3:ListBucket"] }, APPLY],
+    [{ Action: "s3:getobject" }, undefined], [{ Action: "*" }, undefined], [{ Action: "s3:*" }, undefined],
+    [{ Action: "s3:Get*", Resource: bucket }, undefined],
+    [{ Action: "s3:GetObject", Resource: bucket }, APPLY], [{ Action: "s3:ListBucket" }, APPLY],
+    [{ Action: ["s3:GetObject", "s3:ListBucket"] }, APPLY],
     [{ Action: ["s3:GetObject", "s3:ListBucket"], Resource: [bucket, `${bucket}/*`] }, undefined],
-    [{ Action: "s3:ListBucket", Resource: [bucket, `${bucket}/*`] }, undefined], [{ Action: "s3:ListAllMyBuckets", Resource: bucket }, APPLY],
-    [{ Action: "s3:ListBucket", Resource: `${bucket}*` }, undefined], [{ Action: "s3:GetObject", Resource: `${bucket}*` }, undefined],
+    [{ Action: "s3:ListBucket", Resource: [bucket, `${bucket}/*`] }, undefined],
+    [{ Action: "s3:ListAllMyBuckets", Resource: bucket }, APPLY],
+    [{ Action: "s3:ListBucket", Resource: `${bucket}*` }, undefined],
+    [{ Action: "s3:GetObject", Resource: `${bucket}*` }, undefined],
     [{ Action: "s3:PutBucketPolicy", Resource: bucket }, undefined], [{ Action: "s3:UpdateObjectEncryption" }, undefined],
   ];
   for (const [over, message] of rows) assert.equal(refusal(policy(over)), message, JSON.stringify(over));
@@ -102,11 +117,14 @@ test("actions: known, of S3, and fitting a resource of the statement", () => {
 
 test("resources: this bucket and what is in it", () => {
   for (const resource of [
-    "*", "", "bucket", "arn:aws:s3:::other/*", "arn:aws:s3:::bucket2/*", "arn:aws:s3:us-east-1::bucket/*", `arn:aws:s3::${HOME}:bucket/*`, "arn:aws:sqs:::bucket/*",
-    "arn:aws-cn:s3:::bucket/*", "arn:aws:s3:::", "arn:aws:s3:::${aws:username}/*", "arn:aws:s3", 1, { a: 1 }, ["arn:aws:s3:::bucket/*", "arn:aws:s3:::other/*"],
+    "*", "", "bucket", "arn:aws:s3:::other/*", "arn:aws:s3:::bucket2/*", "arn:aws:s3:us-east-1::bucket/*",
+    `arn:aws:s3::${HOME}:bucket/*`, "arn:aws:sqs:::bucket/*",
+    "arn:aws-cn:s3:::bucket/*", "arn:aws:s3:::", "arn:aws:s3:::${aws:username}/*", "arn:aws:s3", 1, { a: 1 },
+    ["arn:aws:s3:::bucket/*", "arn:aws:s3:::other/*"],
   ]) assert.equal(refusal(policy({ Resource: resource })), RESOURCE, JSON.stringify(resource));
   for (const resource of [
-    "arn:aws:s3:::bucket/a", "arn:aws:s3:::bucket/${aws:username}/*", "arn:aws:s3:::buck*/x", "arn:aws:s3:::b?cket/*", "arn:aws:s3:::*/*", "arn:aws:s3:::*",
+    "arn:aws:s3:::bucket/a", "arn:aws:s3:::bucket/${aws:username}/*", "arn:aws:s3:::buck*/x", "arn:aws:s3:::b?cket/*",
+    "arn:aws:s3:::*/*", "arn:aws:s3:::*",
     "arn:aws:s3:::bucket/ключ/😀", ["arn:aws:s3:::bucket/a", "arn:aws:s3:::bucket/b"],
   ]) assert.equal(refusal(policy({ Resource: resource })), undefined, JSON.stringify(resource));
   assert.equal(refusal(policy({ NotResource: "arn:aws:s3:::other/*" }, "Resource")), RESOURCE);
@@ -115,17 +133,24 @@ test("resources: this bucket and what is in it", () => {
 
 test("conditions: operators, keys, and keys that the actions fill", () => {
   const rows: [object, string | undefined][] = [
-    [{ Condition: [] }, NO_JSON], [{ Condition: { StringEquals: "x" } }, NO_JSON], [{ Condition: { StringEquals: { "s3:authType": [] } } }, NO_JSON],
-    [{ Condition: { StringEquals: { "s3:authType": null } } }, NO_JSON], [{ Condition: { StringEquals: { "s3:authType": [{}] } } }, NO_JSON],
-    [{ Condition: { StringEqual: { "s3:authType": "x" } } }, "Invalid Condition type : StringEqual"], [{ Condition: { Like: {} } }, "Invalid Condition type : Like"],
+    [{ Condition: [] }, NO_JSON], [{ Condition: { StringEquals: "x" } }, NO_JSON],
+    [{ Condition: { StringEquals: { "s3:authType": [] } } }, NO_JSON],
+    [{ Condition: { StringEquals: { "s3:authType": null } } }, NO_JSON],
+    [{ Condition: { StringEquals: { "s3:authType": [{}] } } }, NO_JSON],
+    [{ Condition: { StringEqual: { "s3:authType": "x" } } }, "Invalid Condition type : StringEqual"],
+    [{ Condition: { Like: {} } }, "Invalid Condition type : Like"],
     [{ Condition: { NullIfExists: { "s3:authType": "true" } } }, "Invalid Condition type : NullIfExists"],
-    [{ Condition: { StringEquals: { "aws:Nothing": "x" } } }, KEY], [{ Condition: { StringEquals: { "s3:nothing": "x" } } }, KEY], [{ Condition: { StringEquals: { nothing: "x" } } }, KEY],
-    [{ Condition: { StringEquals: { "kms:ViaService": "x" } } }, KEY], [{ Condition: { StringEquals: { "aws:PrincipalTag/": "x" } } }, KEY],
+    [{ Condition: { StringEquals: { "aws:Nothing": "x" } } }, KEY], [{ Condition: { StringEquals: { "s3:nothing": "x" } } }, KEY],
+    [{ Condition: { StringEquals: { nothing: "x" } } }, KEY],
+    [{ Condition: { StringEquals: { "kms:ViaService": "x" } } }, KEY],
+    [{ Condition: { StringEquals: { "aws:PrincipalTag/": "x" } } }, KEY],
     [{ Condition: { StringEquals: { "S3:AUTHTYPE": "x", "aws:principaltag/Team": "y", "AWS:SourceIp": "z" } } }, undefined],
-    [{ Condition: { StringEquals: { "s3:prefix": "x" } } }, COMBINATION], [{ Condition: { StringEquals: { "s3:x-amz-acl": "x" } } }, COMBINATION],
+    [{ Condition: { StringEquals: { "s3:prefix": "x" } } }, COMBINATION],
+    [{ Condition: { StringEquals: { "s3:x-amz-acl": "x" } } }, COMBINATION],
     [{ Action: "s3:PutObject", Condition: { StringEquals: { "s3:x-amz-acl": "x" } } }, undefined],
     [{ Action: "s3:*", Condition: { StringEquals: { "s3:x-amz-acl": "x" } } }, undefined],
-    [{ Action: "s3:ListBucket", Resource: "arn:aws:s3:::bucket", Condition: { StringLike: { "s3:prefix": ["a", ""] } } }, undefined],
+    [{ Action: "s3:ListBucket", Resource: "arn:aws:s3:::bucket", Condition: { StringLike: { "s3:prefix": ["a", ""] } } },
+      undefined],
     [{ Action: "s3:*", Condition: { StringLike: { "s3:prefix": "a" } } }, COMBINATION],
     [{ Condition: { StringEquals: { "s3:ExistingObjectTag/k": "x" } } }, undefined],
     [{ Action: "s3:PutObject", Condition: { StringEquals: { "s3:ExistingObjectTag/k": "x" } } }, COMBINATION],
@@ -149,11 +174,13 @@ test("size: 20 KB of UTF-8 are accepted, one byte more is not", () => {
 });
 
 test("an accepted policy is parsed as it was written", () => {
-  const parsed = validateBucketPolicy(policy({ Sid: "With space", Principal: { AWS: [HOME, "*"] }, Condition: { NumericEquals: { "s3:signatureAge": [1.0, 2] } } }), "bucket");
+  const parsed = validateBucketPolicy(policy({ Sid: "With space", Principal: { AWS: [HOME, "*"] },
+    Condition: { NumericEquals: { "s3:signatureAge": [1.0, 2] } } }), "bucket");
   assert.deepEqual(parsed, {
     version: "2012-10-17",
     statements: [{
-      sid: "With space", effect: "Allow", actions: { not: false, patterns: ["s3:GetObject"] }, resources: { not: false, patterns: ["arn:aws:s3:::bucket/*"] },
+      sid: "With space", effect: "Allow", actions: { not: false, patterns: ["s3:GetObject"] },
+        resources: { not: false, patterns: ["arn:aws:s3:::bucket/*"] },
       principals: { not: false, entries: [{ kind: "AWS", value: `arn:aws:iam::${HOME}:root` }, { kind: "Any", value: "*" }] },
       conditions: [{ operator: "NumericEquals", key: "s3:signatureAge", values: ["1", "2"] }],
     }],
