@@ -126,7 +126,7 @@ function userIdentity(principal: Principal, invokedBy: string | undefined): Reco
 
 /** Members that never enter a record, whatever their type: secrets, and what is sealed at rest. */
 const NEVER = new Set([
-  "Plaintext", "CiphertextBlob", "SSECustomerKey", "CopySourceSSECustomerKey", "GrantTokens", "GrantToken", "Password",
+  "Plaintext", "CiphertextBlob", "SSECustomerKey", "SSECustomerKeyMD5", "CopySourceSSECustomerKey", "CopySourceSSECustomerKeyMD5", "GrantTokens", "GrantToken", "Password",
   "SecretAccessKey", "SessionToken", "TokenCode", "Body", "WebIdentityToken", "SAMLAssertion",
 ]);
 /** S3 seals these at rest, so they must not appear in the log either. */
