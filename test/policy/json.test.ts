@@ -72,8 +72,8 @@ function* mutations(count: number): Generator<string> {
 
 test("accepts what JSON.parse accepts, except members given twice, NUL, half surrogates, deep nesting", () => {
   for (const text of [...SAMPLES, "0", '""', "[]", "{}", "null"]) assert.deepEqual(strict(text), lenient(text), text);
-  for (const text of ['{"a":1,"a":1}', '{"a":1,"\\u0061":2}', '["\\u0000"]', '["\\udc00"]', '["\ud800"]', "[".repeat(17)
-    + "]".repeat(17)]) {
+  for (const text of ['{"a":1,"a":1}', '{"a":1,"\\u0061":2}', '["\\u0000"]', '["\\udc00"]', '["\ud800"]', "[".repeat(18)
+    + "]".repeat(18)]) {
     assert.ok(lenient(text) !== undefined && strict(text) === undefined, text);
   }
   for (const text of ["", " ", "01", "1.", ".5", "+1", "1e", "tru", "nul", "'a'", "[1,]", "{,}", '{"a"}', '{"a":}', "[1 2]",
