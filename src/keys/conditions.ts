@@ -21,8 +21,7 @@ export function keyContext(key: Key, alias: string | undefined, call: Call): Con
   const context: Writable = { ...callContext(call), ...specContext(key.clear) };
   if (alias !== undefined) context["kms:RequestAlias"] = alias;
   if (key.clear.aliases.length > 0) context["kms:ResourceAliases"] = key.clear.aliases;
-  for (const [tag, value] of key.secret.tags) context[`aws:ResourceTag/${tag}`] = value;
-  return context;
+  return { ...context, ...prefixed("aws:ResourceTag/", key.secret.tags) };
 }
 
 /** Keys that describe a key, existing or about to be made. */
@@ -37,33 +36,29 @@ export function specContext(key: { readonly spec: string; readonly usage: string
   };
 }
 
-/**
- * `kms:EncryptionContext:<key>` and `kms:EncryptionContextKeys`.
- *
- * Condition keys are looked up without regard to case, encryption contexts are case-sensitive: pairs that differ in case
- * only become one key with several values, which no Allow without a set operator matches. Fails closed.
- */
+/** `kms:EncryptionContext:<key>` and `kms:EncryptionContextKeys`. */
 export function encryptionContextKeys(pairs: Readonly<Record<string, string>> | undefined): Context {
   const entries = Object.entries(pairs ?? {});
   if (entries.length === 0) return {};
-  const byName = new Map<string, { readonly name: string; readonly values: string[] }>();
-  for (const [name, value] of entries) {
-    const seen = byName.get(name.toLowerCase());
-    if (seen === undefined) byName.set(name.toLowerCase(), { name, values: [value] });
-    else seen.values.push(value);
-  }
-  const context: Writable = { "kms:EncryptionContextKeys": entries.map(([name]) => name) };
-  for (const { name, values } of byName.values()) {
-    const [first] = values;
-    context[`kms:EncryptionContext:${name}`] = values.length === 1 && first !== undefined ? first : values;
-  }
-  return context;
+  return {
+    "kms:EncryptionContextKeys": entries.map(([name]) => name),
+    ...prefixed("kms:EncryptionContext:", entries),
+  };
 }
 
 /** `aws:RequestTag/…` and `aws:TagKeys` of a call that sets tags. */
 export function requestTagContext(tags: readonly { readonly TagKey: string; readonly TagValue: string }[]): Context {
   if (tags.length === 0) return {};
-  const context: Writable = { "aws:TagKeys": tags.map((tag) => tag.TagKey) };
-  for (const tag of tags) context[`aws:RequestTag/${tag.TagKey}`] = tag.TagValue;
-  return context;
+  return {
+    "aws:TagKeys": tags.map((tag) => tag.TagKey),
+    ...prefixed("aws:RequestTag/", tags.map((tag) => [tag.TagKey, tag.TagValue] as const)),
+  };
+}
+
+/**
+ * Tags and encryption contexts are case-sensitive, condition keys are not: the evaluator takes names that differ in case only
+ * as one key with several values, which fails closed.
+ */
+function prefixed(prefix: string, pairs: readonly (readonly [string, string])[]): Context {
+  return Object.fromEntries(pairs.map(([name, value]) => [prefix + name, value]));
 }
