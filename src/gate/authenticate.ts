@@ -48,6 +48,7 @@ export async function authenticate(
   const credential = await findCredential(deps, service, claim, nowMs);
   const signature = verifySignature(claim, head, { service, secretAccessKey: credential.secretAccessKey, bodySha256: body?.sha256 });
   checkRegion(deps, service, claim);
+  deps.directory.noteUse?.(claim.accessKeyId, service, claim.scope.region, nowMs);
   const sha256 = head.headers["x-amz-content-sha256"];
   const authentication: Authentication = {
     type: claim.kind === "header" ? "REST-HEADER" : "REST-QUERY-STRING",

@@ -47,6 +47,7 @@ function addPrincipalKeys(context: Writable, call: Call): void {
   setOrRemove(context, "aws:PrincipalAccount", principal.accountId);
   setOrRemove(context, "aws:username", principal.userName);
   setOrRemove(context, "aws:PrincipalServiceName", principal.service);
+  setOrRemove(context, "aws:SourceIdentity", principal.sourceIdentity);
   const issued = principal.tokenIssuedMs;
   setOrRemove(context, "aws:TokenIssueTime", issued === undefined ? undefined : new Date(issued).toISOString());
   if (issued !== undefined) context["aws:MultiFactorAuthPresent"] = "false";

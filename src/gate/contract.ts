@@ -131,6 +131,8 @@ export interface AuditNotes {
 export interface Directory {
   /** The credential behind an active access key id. Temporary keys need their token, long-term keys must come without. */
   credential(accessKeyId: string, sessionToken: string | undefined, nowMs: number): Promise<Credential | CredentialProblem>;
+  /** Told of every proven signature: what GetAccessKeyLastUsed answers. Must not wait or throw. */
+  noteUse?(accessKeyId: string, service: Service, region: string, nowMs: number): void;
   /** Every policy on the principal: identity (user inline + managed + groups, role), boundary, session. Fresh at each call. */
   policiesOf(principal: Principal): Promise<PrincipalPolicies>;
 }

@@ -7,8 +7,8 @@ import { defineOperation, type AnyOperation, type Call } from "../gate/contract.
 import type { Batch } from "../stores/contract.js";
 import type { Found } from "../stores/records.js";
 import type {
-  CreateAccessKeyRequest, CreateAccessKeyResponse, DeleteAccessKeyRequest, GetAccessKeyLastUsedRequest, GetAccessKeyLastUsedResponse,
-  ListAccessKeysRequest, ListAccessKeysResponse, UpdateAccessKeyRequest,
+  CreateAccessKeyRequest, CreateAccessKeyResponse, DeleteAccessKeyRequest, GetAccessKeyLastUsedRequest,
+  GetAccessKeyLastUsedResponse, ListAccessKeysRequest, ListAccessKeysResponse, UpdateAccessKeyRequest,
 } from "../wire/tables/iam-types.js";
 import { addKeyBatch, keyIdsOf, newAccessKey, ownsKey, removeKeyBatch, rewriteKeyBatch, type KeyOwner } from "./access-keys.js";
 import { wholeSeconds } from "./create-entity.js";
@@ -93,7 +93,9 @@ async function createAccessKey({ room, call, target }: KeyScope<CreateAccessKeyR
   const shown = { ...ownerName(target), AccessKeyId: key.accessKeyId, Status: "Active", CreateDate };
   call.annotate({
     responseElements: {
-      accessKey: { userName: shown.UserName, accessKeyId: key.accessKeyId, status: "Active", createDate: CreateDate.toISOString() },
+      accessKey: {
+        userName: shown.UserName, accessKeyId: key.accessKeyId, status: "Active", createDate: CreateDate.toISOString(),
+      },
     },
   });
   await commitForOwner({ room, call, target, input: {} }, async (owner) => {
@@ -181,7 +183,10 @@ export function accessKeyOperations(room: IamRoom): AnyOperation[] {
       name: "DeleteAccessKey",
       check: (fields, input) => void fields.text("AccessKeyId", input.AccessKeyId, Rules.accessKeyId),
       run: (scope) =>
-        commitForOwner(scope, async (owner) => removeKeyBatch(room.tables, owner, await keyOf(room, owner, scope.input.AccessKeyId))),
+        commitForOwner(scope, async (owner) => {
+          const key = await keyOf(room, owner, scope.input.AccessKeyId);
+          return removeKeyBatch(room.tables, owner, key);
+        }),
     }),
     keyOperation<ListAccessKeysRequest, ListAccessKeysResponse>(room, {
       name: "ListAccessKeys",

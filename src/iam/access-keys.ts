@@ -43,8 +43,23 @@ function ownerBatch(tables: IamTables, owner: KeyOwner, ids: readonly string[]):
 }
 
 /** Last check: the id is free. */
-export function addKeyBatch(tables: IamTables, owner: KeyOwner, key: NewAccessKey): Batch {
-  const batch = ownerBatch(tables, owner, [...keyIdsOf(owner), key.accessKeyId]);
+export const addKeyBatch = (tables: IamTables, owner: KeyOwner, key: NewAccessKey): Batch =>
+  newKeyBatch(tables, owner, [...keyIdsOf(owner), key.accessKeyId], key);
+
+/** All the owner's keys, `old`, go; the new one is the only one left. */
+export function replaceKeysBatch(
+  tables: IamTables, owner: KeyOwner, old: readonly Found<AccessKeyClear>[], key: NewAccessKey,
+): Batch {
+  const batch = newKeyBatch(tables, owner, [key.accessKeyId], key);
+  return {
+    checks: [...(batch.checks ?? []), ...old.map(({ key: rowKey, stamp }) => ({ key: rowKey, stamp }))],
+    puts: batch.puts ?? [],
+    deletes: old.flatMap(({ key: rowKey, clear }) => [rowKey, tables.uses.key(clear.accessKeyId)]),
+  };
+}
+
+function newKeyBatch(tables: IamTables, owner: KeyOwner, ids: readonly string[], key: NewAccessKey): Batch {
+  const batch = ownerBatch(tables, owner, ids);
   const rowKey = tables.accessKeys.key(key.accessKeyId);
   const accountId = owner.kind === "user" ? owner.user.clear.accountId : owner.account.clear.accountId;
   const clear: AccessKeyClear = {

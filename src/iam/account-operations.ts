@@ -5,7 +5,8 @@
  */
 import { defineOperation, type AnyOperation } from "../gate/contract.js";
 import type {
-  GetAccountPasswordPolicyResponse, GetAccountSummaryResponse, GetLoginProfileResponse, ListAccountAliasesRequest, ListAccountAliasesResponse,
+  GetAccountPasswordPolicyResponse, GetAccountSummaryResponse, GetLoginProfileResponse, ListAccountAliasesRequest,
+  ListAccountAliasesResponse,
 } from "../wire/tables/iam-types.js";
 import { accountOf } from "./directory.js";
 import { entityNotFound, loginProfileNotFound, noSuchEntity } from "./errors.js";
@@ -99,7 +100,9 @@ function emptyList(room: IamRoom, name: string, member: string): AnyOperation {
 
 export function accountOperations(room: IamRoom): AnyOperation[] {
   return [
-    accountOperation<GetAccountSummaryResponse>("GetAccountSummary", async (accountId) => ({ SummaryMap: await summary(room, accountId) })),
+    accountOperation<GetAccountSummaryResponse>("GetAccountSummary", async (accountId) => ({
+      SummaryMap: await summary(room, accountId),
+    })),
     accountOperation<GetAccountPasswordPolicyResponse>("GetAccountPasswordPolicy", async (accountId) => {
       throw noSuchEntity(`The Password Policy with domain name ${accountId} cannot be found.`);
     }),
@@ -111,8 +114,14 @@ export function accountOperations(room: IamRoom): AnyOperation[] {
     emptyList(room, "ListSSHPublicKeys", "SSHPublicKeys"),
     emptyList(room, "ListSigningCertificates", "Certificates"),
     emptyList(room, "ListServiceSpecificCredentials", "ServiceSpecificCredentials"),
-    listOperation<PageInput, object>(room, { name: "ListVirtualMFADevices", run: async () => ({ VirtualMFADevices: [], IsTruncated: false }) }),
-    listOperation<PageInput, object>(room, { name: "ListInstanceProfiles", run: async () => ({ InstanceProfiles: [], IsTruncated: false }) }),
+    listOperation<PageInput, object>(room, {
+      name: "ListVirtualMFADevices",
+      run: async () => ({ VirtualMFADevices: [], IsTruncated: false }),
+    }),
+    listOperation<PageInput, object>(room, {
+      name: "ListInstanceProfiles",
+      run: async () => ({ InstanceProfiles: [], IsTruncated: false }),
+    }),
     listOperation<PageInput, object>(room, {
       name: "ListOpenIDConnectProviders",
       run: async () => ({ OpenIDConnectProviderList: [] }),

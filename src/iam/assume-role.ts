@@ -59,7 +59,9 @@ function checkInput(input: AssumeRoleRequest): readonly Tag[] {
 }
 
 /** Tags and transitive keys of the new session, the calling session's transitive ones included. @throws InvalidParameterValue */
-function sessionTagsOf(tags: readonly Tag[], keys: readonly string[], calling: Session | undefined): Pick<Facts, "sessionTags" | "transitive"> {
+function sessionTagsOf(
+  tags: readonly Tag[], keys: readonly string[], calling: Session | undefined,
+): Pick<Facts, "sessionTags" | "transitive"> {
   const requested = new Set(tags.map(({ Key }) => lower(Key)));
   const passedOn = new Set(calling?.kind === "role" ? (calling.transitive ?? []) : []);
   if (keys.some((key) => !requested.has(lower(key)))) {
@@ -67,7 +69,8 @@ function sessionTagsOf(tags: readonly Tag[], keys: readonly string[], calling: S
   }
   if ([...requested].some((key) => passedOn.has(key))) {
     throw invalidParameterValue(
-      "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session.",
+      "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the " +
+        "calling session.",
     );
   }
   const inherited = (calling?.tags ?? []).filter(({ Key }) => passedOn.has(lower(Key)));
@@ -115,7 +118,8 @@ function contextOf(input: AssumeRoleRequest, facts: Facts): Context {
 function permissionsOf(room: IamRoom, input: AssumeRoleRequest, facts: Facts): Permission[] {
   const { role, accountId, tags, transitive, sourceIdentity } = facts;
   const context = contextOf(input, facts);
-  const trust = role === undefined ? {} : { resourcePolicy: { id: `role/${role.clear.name}/trust`, policy: room.lookup.trustPolicy(role) } };
+  const trust =
+    role === undefined ? {} : { resourcePolicy: { id: `role/${role.clear.name}/trust`, policy: room.lookup.trustPolicy(role) } };
   const permission = (action: string): Permission => ({
     action, resource: input.RoleArn, resourceAccount: accountId, context, resourcePolicyRequired: true, ...trust,
   });
@@ -185,5 +189,6 @@ export const assumeRole = (room: IamRoom): AnyOperation =>
     resolve: (input, call) => resolve(room, input, call),
     permissions: (input, facts) => permissionsOf(room, input, facts),
     run: (input, facts, call) => run(room, input, facts, call),
-    denied: ({ permission }, input, _facts, call) => accessDenied(notAuthorized(call.principal, permission.action, input.RoleArn)),
+    denied: ({ permission }, input, _facts, call) =>
+      accessDenied(notAuthorized(call.principal, permission.action, input.RoleArn)),
   });

@@ -32,7 +32,9 @@ export async function attach(room: IamRoom, entity: Entity, arn: string): Promis
   const own = name?.account === clear.accountId || name?.account === "aws";
   const policy = own ? await room.lookup.managedPolicy(arn) : undefined;
   if (policy === undefined) throw policyNotAttachable(arn);
-  if (clear.attached.length >= Limits.attachedPolicies) throw quotaExceeded(`PoliciesPer${Kinds[kind].quota}`, Limits.attachedPolicies);
+  if (clear.attached.length >= Limits.attachedPolicies) {
+    throw quotaExceeded(`PoliciesPer${Kinds[kind].quota}`, Limits.attachedPolicies);
+  }
   return {
     clear: { attached: [...clear.attached, arn] },
     checks: policyCheck(policy),

@@ -5,7 +5,8 @@ import type { Batch, Check, CommitResult, Put } from "../stores/contract.js";
 import type { Call } from "../gate/contract.js";
 import { concurrentModification, entityNotFound, type EntityKind } from "./errors.js";
 import {
-  attachmentKey, entityKey, putAttachment, putEntity, putUniqueId, type Entity, type EntityClear, type EntitySealed, type IamTables,
+  attachmentKey, entityKey, putAttachment, putEntity, putUniqueId, type Entity, type EntityClear, type EntitySealed,
+  type IamTables,
 } from "./records.js";
 import type { PolicyView } from "./lookup.js";
 import { policyCheck } from "./lookup.js";
@@ -72,7 +73,7 @@ const ATTEMPTS = 8;
 
 /** Would the decision on a call be the same for both states of the entity? */
 function sameForDecisions(before: Entity, after: Entity): boolean {
-  const facts = (entity: Entity): string => JSON.stringify([entity.clear.id, entity.arn, entity.clear.boundary ?? "", entity.tags]);
+  const facts = ({ clear, arn, tags }: Entity): string => JSON.stringify([clear.id, arn, clear.boundary ?? "", tags]);
   return facts(before) === facts(after);
 }
 

@@ -42,7 +42,7 @@ export interface Iam {
   readonly seed: Seed;
   /** Root credentials for this run only. */
   readonly runtime: RuntimeCredentials;
-  /** Last use of access keys: `note` after authentication, `flush` now and then. */
+  /** Last use of access keys: noted by the directory; `flush` now and then. */
   readonly uses: KeyUse;
   readonly accounts: Accounts;
 }
@@ -59,7 +59,7 @@ export function createIam(deps: IamDependencies): Iam {
   const markers = new Markers(createHmac("sha256", sessionKey).update("coffer iam marker key v1").digest());
   const room: IamRoom = { store: records.store, tables, lookup, resolver, markers, sessionKey, runtime, uses };
   return {
-    directory: new IamDirectory({ lookup, sessionKey, runtime }),
+    directory: new IamDirectory({ lookup, sessionKey, runtime, uses }),
     principals: resolver,
     operations: iamOperations(room),
     seed: new Seed(room, () => clock.now()),

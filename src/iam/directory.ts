@@ -8,6 +8,7 @@ import { assert } from "../lib/errors.js";
 import type { Credential, CredentialProblem, Directory } from "../gate/contract.js";
 import type { Policy, PolicySource, Principal, PrincipalPolicies } from "../policy/types.js";
 import { parseIdentityDocument } from "./documents.js";
+import type { KeyUse } from "./key-use.js";
 import type { Lookup, PolicyView } from "./lookup.js";
 import { StampCache } from "./policy-cache.js";
 import { rootPrincipal, sessionOf, sessionPrincipal, userPrincipal } from "./principals.js";
@@ -19,6 +20,7 @@ export interface DirectoryDependencies {
   readonly lookup: Lookup;
   readonly sessionKey: KeyObject;
   readonly runtime: RuntimeCredentials;
+  readonly uses: KeyUse;
 }
 
 const ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess";
@@ -29,15 +31,23 @@ export class IamDirectory implements Directory {
   readonly #lookup: Lookup;
   readonly #sessionKey: KeyObject;
   readonly #runtime: RuntimeCredentials;
+  readonly #uses: KeyUse;
   readonly #sessionPolicies = new StampCache<Policy>(1024);
 
   constructor(deps: DirectoryDependencies) {
     this.#lookup = deps.lookup;
     this.#sessionKey = deps.sessionKey;
     this.#runtime = deps.runtime;
+    this.#uses = deps.uses;
   }
 
-  async credential(accessKeyId: string, sessionToken: string | undefined, nowMs: number): Promise<Credential | CredentialProblem> {
+  noteUse(accessKeyId: string, service: string, region: string, nowMs: number): void {
+    this.#uses.note(accessKeyId, service, region, nowMs);
+  }
+
+  async credential(
+    accessKeyId: string, sessionToken: string | undefined, nowMs: number,
+  ): Promise<Credential | CredentialProblem> {
     if (accessKeyId.startsWith("ASIA")) return this.#temporary(accessKeyId, sessionToken, nowMs);
     if (sessionToken !== undefined) return "invalid-token";
     const given = this.#runtime.find(accessKeyId);
@@ -52,7 +62,9 @@ export class IamDirectory implements Directory {
     if (found === undefined || found.clear.status !== "Active") return "unknown";
     const { accountId, user } = found.clear;
     const principal =
-      user === undefined ? rootPrincipal(accountId, accessKeyId) : await this.#user(accountId, user.name, user.userId, accessKeyId);
+      user === undefined
+        ? rootPrincipal(accountId, accessKeyId)
+        : await this.#user(accountId, user.name, user.userId, accessKeyId);
     const secret = found.sealed();
     if (principal === undefined || secret === undefined) return "unknown";
     const secretAccessKey = secret.toString("utf8");
@@ -73,7 +85,8 @@ export class IamDirectory implements Directory {
     if (nowMs >= session.expiresMs) return "expired";
     if (issuer.type === "root") {
       const account = await this.#lookup.tables.accounts.get(accountId);
-      return account === undefined ? "unknown" : { secretAccessKey, principal: sessionPrincipal(session, undefined, accessKeyId) };
+      if (account === undefined) return "unknown";
+      return { secretAccessKey, principal: sessionPrincipal(session, undefined, accessKeyId) };
     }
     const entity = await this.#issuer(issuer);
     return entity === undefined ? "unknown" : { secretAccessKey, principal: sessionPrincipal(session, entity, accessKeyId) };
@@ -151,7 +164,8 @@ export class IamDirectory implements Directory {
     const managed = views.map((view) => this.#managedSource(view));
     if (policy === undefined) return { session: managed };
     const key = Buffer.from(policy, "utf8");
-    return { session: [{ id: "session", policy: this.#sessionPolicies.get({ key, stamp: 0 }, () => parseIdentityDocument(policy)) }, ...managed] };
+    const inline = this.#sessionPolicies.get({ key, stamp: 0 }, () => parseIdentityDocument(policy));
+    return { session: [{ id: "session", policy: inline }, ...managed] };
   }
 }
 

@@ -38,4 +38,5 @@ export async function storedTrustDocument(document: string, resolver: PrincipalR
 export const parseTrustDocument = (stored: string): Policy => parsePolicy(stored, "trust");
 
 /** A stored trust policy as its readers expect it: with ARNs, or the unique ids of those who are gone. */
-export const shownTrustDocument = (stored: string, resolver: PrincipalResolver): Promise<string> => displayPrincipals(stored, resolver);
+export const shownTrustDocument = (stored: string, resolver: PrincipalResolver): Promise<string> =>
+  displayPrincipals(stored, resolver);

@@ -34,7 +34,9 @@ export const entityExists = (kind: EntityKind, name: string): ServiceError =>
   new ServiceError("EntityAlreadyExists", `${capital(kind)} with name ${name} already exists.`, { status: 409 });
 
 export const policyExists = (name: string): ServiceError =>
-  new ServiceError("EntityAlreadyExists", `A policy called ${name} already exists. Duplicate names are not allowed.`, { status: 409 });
+  new ServiceError("EntityAlreadyExists", `A policy called ${name} already exists. Duplicate names are not allowed.`, {
+    status: 409,
+  });
 
 /** @param rest what must go first, e.g. `must delete access keys first.` */
 export const deleteConflict = (rest: string): ServiceError =>

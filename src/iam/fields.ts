@@ -76,8 +76,9 @@ export class Fields {
     if (pattern !== undefined && !pattern.test(value)) {
       this.#fault(member, value, `Member must satisfy regular expression pattern: ${shown ?? pattern.source}`);
     }
-    if (min !== undefined && value.length < min) this.#fault(member, value, `Member must have length greater than or equal to ${min}`);
-    if (max !== undefined && value.length > max) this.#fault(member, value, `Member must have length less than or equal to ${max}`);
+    const { length } = value;
+    if (min !== undefined && length < min) this.#fault(member, value, `Member must have length greater than or equal to ${min}`);
+    if (max !== undefined && length > max) this.#fault(member, value, `Member must have length less than or equal to ${max}`);
     return value;
   }
 
@@ -104,7 +105,8 @@ export class Fields {
   count(member: string, list: readonly unknown[] | undefined, max: number): void {
     if (list !== undefined && list.length > max) {
       this.#faults.push(
-        `Value '[${SHOWN_LIST}]' at '${camel(member)}' failed to satisfy constraint: Member must have length less than or equal to ${max}`,
+        `Value '[...]' at '${camel(member)}' failed to satisfy constraint: ` +
+          `Member must have length less than or equal to ${max}`,
       );
     }
   }
@@ -122,8 +124,6 @@ export class Fields {
     this.#faults.push(`Value '${shown}' at '${camel(member)}' failed to satisfy constraint: ${constraint}`);
   }
 }
-
-const SHOWN_LIST = "...";
 
 const PATH = /^\/([\u0021-\u007E]+\/)?$/;
 const POLICY_PATH = /^((\/[A-Za-z0-9.,+@=_-]+)*)\/$/;

@@ -4,8 +4,9 @@
  */
 import { defineOperation, type AnyOperation } from "../gate/contract.js";
 import type {
-  AddUserToGroupRequest, CreateGroupRequest, CreateGroupResponse, DeleteGroupRequest, GetGroupRequest, GetGroupResponse, ListGroupsForUserRequest,
-  ListGroupsForUserResponse, ListGroupsRequest, ListGroupsResponse, RemoveUserFromGroupRequest, UpdateGroupRequest,
+  AddUserToGroupRequest, CreateGroupRequest, CreateGroupResponse, DeleteGroupRequest, GetGroupRequest, GetGroupResponse,
+  ListGroupsForUserRequest, ListGroupsForUserResponse, ListGroupsRequest, ListGroupsResponse, RemoveUserFromGroupRequest,
+  UpdateGroupRequest,
 } from "../wire/tables/iam-types.js";
 import { changeBatch, commitEntity, removeBatch, unchanged, type EntityChange } from "./changes.js";
 import { createEntity } from "./create-entity.js";
@@ -84,12 +85,14 @@ async function getGroup({ room, input, entity, target }: EntityScope<GetGroupReq
   const size = pageSize(new Fields(), input);
   const scope = ["GetGroup", entity.clear.id];
   const position = room.markers.read(scope, input.Marker);
-  const after = position === undefined ? {} : { after: attachments.key("group", entity.clear.id, target.accountId, "user", position) };
+  const behind = (id: string): Buffer => attachments.key("group", entity.clear.id, target.accountId, "user", id);
+  const after = position === undefined ? {} : { after: behind(position) };
   const rows = await attachments.list({ prefix: ["group", entity.clear.id], limit: size + 1, ...after });
   const shown = rows.slice(0, size);
   const users = (await room.lookup.byUniqueIds(shown.map(({ clear }) => clear.id))).filter((user) => user !== undefined);
   const last = rows.length > size ? shown.at(-1) : undefined;
-  const page = last === undefined ? { IsTruncated: false } : { IsTruncated: true, Marker: room.markers.make(scope, last.clear.id) };
+  const more = last === undefined ? {} : { Marker: room.markers.make(scope, last.clear.id) };
+  const page = { IsTruncated: last !== undefined, ...more };
   return { Group: groupShape(entity), Users: users.map((user) => userShape(user, "listed")), ...page };
 }
 
@@ -139,7 +142,9 @@ export function groupOperations(room: IamRoom): AnyOperation[] {
         fields.optional("NewGroupName", input.NewGroupName, Rules.groupName);
         if (input.NewPath !== undefined) pathOf(input.NewPath);
       },
-      also: (input, target) => [iamPermission("UpdateGroup", { ...target, arn: renamedArn(target, input.NewGroupName, input.NewPath) })],
+      also(input, target) {
+        return [iamPermission("UpdateGroup", { ...target, arn: renamedArn(target, input.NewGroupName, input.NewPath) })];
+      },
       run: (scope) => rename(scope, { name: scope.input.NewGroupName, path: scope.input.NewPath }),
     }),
     entityOperation<DeleteGroupRequest, void>(room, { name: "DeleteGroup", kind: "group", run: deleteGroup }),

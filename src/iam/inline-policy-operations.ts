@@ -20,7 +20,8 @@ interface DocumentInput extends PolicyInput {
 }
 type NameOutput = NamedInput & { readonly PolicyName: string; readonly PolicyDocument: string };
 
-const checkName = (fields: Fields, input: PolicyInput): void => void fields.text("PolicyName", input.PolicyName, Rules.policyName);
+const checkName = (fields: Fields, input: PolicyInput): void =>
+  void fields.text("PolicyName", input.PolicyName, Rules.policyName);
 
 /** The entity's inline policies with this one in its place. @throws ServiceError LimitExceeded */
 export function withInline(entity: Pick<Entity, "kind" | "clear" | "inline">, policy: InlinePolicy): readonly InlinePolicy[] {

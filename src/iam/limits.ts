@@ -1,5 +1,6 @@
 /**
- * IAM's quotas: AWS's defaults, fixed. Document sizes are the policy room's. Source: docs/reference/authorization.md §6.4; IAM quotas page.
+ * IAM's quotas: AWS's defaults, fixed. Document sizes are the policy room's.
+ * Source: docs/reference/authorization.md §6.4; IAM quotas page.
  */
 import type { EntityKind } from "./errors.js";
 

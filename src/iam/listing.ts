@@ -44,6 +44,8 @@ export async function listByName<C extends { readonly name: string }>(
 }
 
 /** Rows of a span, at most `limit`; their contents are not opened. */
-export async function countRows(store: MetadataStore, span: { readonly from: Buffer; readonly to: Buffer }, limit: number): Promise<number> {
+export async function countRows(
+  store: MetadataStore, span: { readonly from: Buffer; readonly to: Buffer }, limit: number,
+): Promise<number> {
   return (await store.range({ ...span, limit })).length;
 }

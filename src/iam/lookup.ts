@@ -13,7 +13,8 @@ import type { Tag } from "./fields.js";
 import { parsePolicyArn } from "./names.js";
 import { StampCache } from "./policy-cache.js";
 import {
-  lower, openEntity, openPolicy, type Entity, type EntityClear, type IamTables, type ManagedPolicy, type PolicyClear, type UniqueIdClear,
+  lower, openEntity, openPolicy, type Entity, type EntityClear, type IamTables, type ManagedPolicy, type PolicyClear,
+  type UniqueIdClear,
 } from "./records.js";
 
 /** A managed policy, the customer's or a built-in one. */
@@ -131,7 +132,9 @@ export class Lookup {
   async managedPolicies(arns: readonly string[]): Promise<(PolicyView | undefined)[]> {
     const { policies } = this.tables;
     const names = arns.map((arn) => parsePolicyArn(arn));
-    const keys = names.flatMap((name) => (name === undefined || name.account === "aws" ? [] : [policies.key(name.account, lower(name.name))]));
+    const keys = names.flatMap((name) =>
+      name === undefined || name.account === "aws" ? [] : [policies.key(name.account, lower(name.name))],
+    );
     const found = keys.length === 0 ? [] : await policies.getMany(keys);
     let next = 0;
     return arns.map((arn, index) => {

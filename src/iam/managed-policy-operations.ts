@@ -8,8 +8,8 @@ import { defineOperation, type AnyOperation } from "../gate/contract.js";
 import { checkManagedPolicySize } from "../policy/validate-identity-policy.js";
 import type { Tag } from "./fields.js";
 import type {
-  CreatePolicyRequest, CreatePolicyResponse, DeletePolicyRequest, GetPolicyRequest, GetPolicyResponse, ListPolicyTagsRequest,
-  ListPolicyTagsResponse, TagPolicyRequest, UntagPolicyRequest,
+  CreatePolicyRequest, CreatePolicyResponse, DeletePolicyRequest, GetPolicyRequest, GetPolicyResponse,
+  ListPolicyTagsRequest, ListPolicyTagsResponse, TagPolicyRequest, UntagPolicyRequest,
 } from "../wire/tables/iam-types.js";
 import { wholeSeconds } from "./create-entity.js";
 import { accountOf } from "./directory.js";
@@ -33,10 +33,16 @@ interface CreateFacts {
   readonly arn: string;
 }
 
+export interface NewPolicy {
+  readonly accountId: string;
+  readonly name: string;
+  readonly path: string;
+  readonly description?: string | undefined;
+  readonly nowMs: number;
+}
+
 /** A policy's first row; its unique id is drawn here. */
-export function newPolicyClear(
-  made: { readonly accountId: string; readonly name: string; readonly path: string; readonly description?: string | undefined; readonly nowMs: number },
-): PolicyClear {
+export function newPolicyClear(made: NewPolicy): PolicyClear {
   const createdMs = wholeSeconds(made.nowMs);
   return {
     accountId: made.accountId,

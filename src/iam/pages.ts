@@ -64,7 +64,9 @@ export class Markers {
   }
 
   /** One page of a list that is at hand whole. */
-  slice<T>(scope: readonly string[], all: readonly T[], input: PageInput, size: number): { items: readonly T[]; page: PageOutput } {
+  slice<T>(
+    scope: readonly string[], all: readonly T[], input: PageInput, size: number,
+  ): { readonly items: readonly T[]; readonly page: PageOutput } {
     const start = Number(this.read(scope, input.Marker) ?? 0);
     const end = start + size;
     const page = end < all.length ? { IsTruncated: true, Marker: this.make(scope, String(end)) } : { IsTruncated: false };
@@ -72,6 +74,7 @@ export class Markers {
   }
 
   #mac(scope: readonly string[], body: Buffer): Buffer {
-    return createHmac("sha256", this.#key).update(lengthPrefixed("iam marker v1", ...scope, body)).digest().subarray(0, MAC_BYTES);
+    const text = lengthPrefixed("iam marker v1", ...scope, body);
+    return createHmac("sha256", this.#key).update(text).digest().subarray(0, MAC_BYTES);
   }
 }

@@ -10,7 +10,7 @@ import { Fields, Rules } from "./fields.js";
 import { listByName } from "./listing.js";
 import { listOperation, type ListScope } from "./list-operation.js";
 import { viewOfBuiltin, type PolicyView } from "./lookup.js";
-import { pageSize, type PageOutput } from "./pages.js";
+import { pageSize } from "./pages.js";
 import { policyOperation, useOf, type PolicyScope } from "./policy-operation.js";
 import type { Relation } from "./records.js";
 import type { IamRoom } from "./room.js";
@@ -36,8 +36,8 @@ async function listPolicies(scope: ListScope<ListPoliciesRequest>): Promise<List
   });
   const Policies = await shapesOf(scope, rows.map((row) => room.lookup.openPolicy(row)));
   // The built-in ones come behind the account's own, on a page of their own.
-  const more: PageOutput = page.IsTruncated || which === "Local" ? page : { IsTruncated: true, Marker: room.markers.make(builtinScope, "0") };
-  return { Policies, ...more };
+  if (page.IsTruncated || which === "Local") return { Policies, ...page };
+  return { Policies, IsTruncated: true, Marker: room.markers.make(builtinScope, "0") };
 }
 
 async function builtinPage(scope: ListScope<ListPoliciesRequest>, markerScope: readonly string[]): Promise<ListPoliciesResponse> {

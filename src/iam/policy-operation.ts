@@ -38,7 +38,9 @@ interface PolicyFacts {
   readonly view: PolicyView | undefined;
 }
 
-export function policyOperation<I extends { readonly PolicyArn: string }, O>(room: IamRoom, operation: PolicyOperation<I, O>): AnyOperation {
+export function policyOperation<I extends { readonly PolicyArn: string }, O>(
+  room: IamRoom, operation: PolicyOperation<I, O>,
+): AnyOperation {
   const { name } = operation;
   return defineOperation<I, PolicyFacts, O>({
     service: "iam",
@@ -98,7 +100,9 @@ const MAX_USES = 10_000;
  * How often an account uses a policy.
  * @param limit count no further than this
  */
-export async function useOf(room: IamRoom, accountId: string, view: Pick<PolicyView, "id">, limit = MAX_USES): Promise<PolicyUse> {
+export async function useOf(
+  room: IamRoom, accountId: string, view: Pick<PolicyView, "id">, limit = MAX_USES,
+): Promise<PolicyUse> {
   const { attachments } = room.tables;
   const [attached, bounded] = await Promise.all([
     countRows(room.store, attachments.span("policy", view.id, accountId), limit),

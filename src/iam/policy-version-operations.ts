@@ -4,8 +4,8 @@
 import type { AnyOperation } from "../gate/contract.js";
 import { checkManagedPolicySize } from "../policy/validate-identity-policy.js";
 import type {
-  CreatePolicyVersionRequest, CreatePolicyVersionResponse, DeletePolicyVersionRequest, GetPolicyVersionRequest, GetPolicyVersionResponse,
-  ListPolicyVersionsRequest, ListPolicyVersionsResponse, SetDefaultPolicyVersionRequest,
+  CreatePolicyVersionRequest, CreatePolicyVersionResponse, DeletePolicyVersionRequest, GetPolicyVersionRequest,
+  GetPolicyVersionResponse, ListPolicyVersionsRequest, ListPolicyVersionsResponse, SetDefaultPolicyVersionRequest,
 } from "../wire/tables/iam-types.js";
 import type { Batch } from "../stores/contract.js";
 import { wholeSeconds } from "./create-entity.js";
@@ -28,7 +28,9 @@ function requireVersion(view: PolicyView, id: string): void {
   if (!view.versions.some((version) => version.id === id)) throw policyVersionNotFound(view.arn, id);
 }
 
-function rewritten(tables: IamTables, row: ManagedPolicy, clear: Partial<PolicyClear>, documents: ManagedPolicy["documents"] = row.documents): Batch {
+function rewritten(
+  tables: IamTables, row: ManagedPolicy, clear: Partial<PolicyClear>, documents: ManagedPolicy["documents"] = row.documents,
+): Batch {
   return {
     checks: [{ key: row.key, stamp: row.stamp }],
     puts: [putPolicy(tables, { ...row.clear, ...clear }, { tags: row.tags, documents })],
@@ -44,8 +46,8 @@ export function addVersionBatch(
   const { versions, nextVersion, defaultVersion, updatedMs } = row.clear;
   if (versions.length >= Limits.versionsPerPolicy) {
     throw limitExceeded(
-      `A managed policy can have up to ${Limits.versionsPerPolicy} versions. Before you create a new version, you must delete an ` +
-        "existing version.",
+      `A managed policy can have up to ${Limits.versionsPerPolicy} versions. Before you create a new version, ` +
+        "you must delete an existing version.",
     );
   }
   const id = `v${nextVersion}`;

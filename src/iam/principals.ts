@@ -34,15 +34,16 @@ export function mergedTags(...lists: readonly (readonly Tag[])[]): Readonly<Reco
 
 export function rootPrincipal(accountId: string, accessKeyId: string): Principal {
   const arn = rootArn(accountId);
-  return { type: "Account", accountId, arn, principalArn: arn, userId: accountId, accessKeyId, canonicalId: canonicalUserId(accountId) };
+  const canonicalId = canonicalUserId(accountId);
+  return { type: "Account", accountId, canonicalId, arn, principalArn: arn, userId: accountId, accessKeyId };
 }
 
 export function userPrincipal(user: Entity, accessKeyId: string): Principal {
   const { arn, clear } = user;
   const { accountId, id, name } = clear;
   const tags = mergedTags(user.tags);
-  const canonicalId = canonicalUserId(accountId);
-  return { type: "User", accountId, canonicalId, arn, principalArn: arn, userId: id, uniqueId: id, userName: name, accessKeyId, tags };
+  const own = { userId: id, uniqueId: id, userName: name, tags };
+  return { type: "User", accountId, canonicalId: canonicalUserId(accountId), arn, principalArn: arn, ...own, accessKeyId };
 }
 
 /** @param issuer the user or role behind the session; undefined for root */
@@ -51,7 +52,8 @@ export function sessionPrincipal(session: Session, issuer: Entity | undefined, a
   const common = { session, tokenIssuedMs: session.issuedMs, canonicalId: canonicalUserId(accountId) };
   switch (session.kind) {
     case "session":
-      return { ...(issuer === undefined ? rootPrincipal(accountId, accessKeyId) : userPrincipal(issuer, accessKeyId)), ...common };
+      if (issuer === undefined) return { ...rootPrincipal(accountId, accessKeyId), ...common };
+      return { ...userPrincipal(issuer, accessKeyId), ...common };
     case "federated": {
       const arn = federatedUserArn(accountId, name);
       const tags = mergedTags(issuer?.tags ?? [], session.tags ?? []);

@@ -221,7 +221,10 @@ export const putAttachment = (
   relation: Relation,
   target: string,
   entity: { readonly kind: EntityKind; readonly clear: { readonly accountId: string; readonly id: string } },
-): Put => tables.attachments.put(attachmentKey(tables, relation, target, entity), { clear: { id: entity.clear.id, kind: entity.kind } });
+): Put => {
+  const clear: AttachmentClear = { id: entity.clear.id, kind: entity.kind };
+  return tables.attachments.put(attachmentKey(tables, relation, target, entity), { clear });
+};
 
 export const unused = (tables: IamTables, relation: Relation, target: string): Check => ({
   emptyRange: tables.attachments.span(relation, target),

@@ -19,7 +19,8 @@ export async function rename<I>(
     const path = to.path ?? entity.clear.path;
     if (name === entity.clear.name && path === entity.clear.path) return undefined;
     if (lower(name) === lower(entity.clear.name)) return changeBatch(room.tables, entity, { clear: { name, path } });
-    if ((await room.lookup.entity(entity.kind, entity.clear.accountId, name)) !== undefined) throw entityExists(entity.kind, name);
+    const taken = await room.lookup.entity(entity.kind, entity.clear.accountId, name);
+    if (taken !== undefined) throw entityExists(entity.kind, name);
     return moveBatch(room, entity, { ...entity.clear, name, path });
   });
 }

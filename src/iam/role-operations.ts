@@ -4,8 +4,9 @@
 import { defineOperation, type AnyOperation } from "../gate/contract.js";
 import { validateTrustPolicy } from "../policy/validate-trust-policy.js";
 import type {
-  CreateRoleRequest, CreateRoleResponse, DeleteRoleRequest, GetRoleRequest, GetRoleResponse, ListRolesRequest, ListRolesResponse,
-  UpdateAssumeRolePolicyRequest, UpdateRoleDescriptionRequest, UpdateRoleDescriptionResponse, UpdateRoleRequest, UpdateRoleResponse,
+  CreateRoleRequest, CreateRoleResponse, DeleteRoleRequest, GetRoleRequest, GetRoleResponse, ListRolesRequest,
+  ListRolesResponse, UpdateAssumeRolePolicyRequest, UpdateRoleDescriptionRequest, UpdateRoleDescriptionResponse,
+  UpdateRoleRequest, UpdateRoleResponse,
 } from "../wire/tables/iam-types.js";
 import { removeBatch } from "./changes.js";
 import { createEntity } from "./create-entity.js";
@@ -14,7 +15,9 @@ import { deleteConflict, entityNotFound } from "./errors.js";
 import { Fields, pathOf, Rules, tagsOf, type Tag } from "./fields.js";
 import { listByName } from "./listing.js";
 import { listOperation } from "./list-operation.js";
-import { change, commitFor, entityOperation, iamPermission, requestTags, resolveTarget, type EntityScope, type Target } from "./operation.js";
+import {
+  change, commitFor, entityOperation, iamPermission, requestTags, resolveTarget, type EntityScope, type Target,
+} from "./operation.js";
 import { entityArn, type Entity } from "./records.js";
 import type { IamRoom } from "./room.js";
 import { roleShape } from "./shapes.js";

@@ -4,7 +4,7 @@
  */
 import type { Batch } from "../stores/contract.js";
 import { checkManagedPolicySize } from "../policy/validate-identity-policy.js";
-import { addKeyBatch, keyIdsOf, ownsKey, removeKeyBatch, rewriteKeyBatch, type KeyOwner } from "./access-keys.js";
+import { addKeyBatch, keyIdsOf, ownsKey, replaceKeysBatch, rewriteKeyBatch, type KeyOwner } from "./access-keys.js";
 import { attach } from "./attachment-operations.js";
 import { bound } from "./boundary-operations.js";
 import { changeBatch, createBatch, type EntityChange } from "./changes.js";
@@ -16,6 +16,7 @@ import { joined } from "./group-operations.js";
 import { withInline } from "./inline-policy-operations.js";
 import { Limits } from "./limits.js";
 import { isAccountId } from "./names.js";
+import { Kinds } from "./operation.js";
 import { newPolicyClear } from "./managed-policy-operations.js";
 import { addVersionBatch } from "./policy-version-operations.js";
 import { lower, putPolicy, type AccessKeyClear, type Entity, type ManagedPolicy } from "./records.js";
@@ -82,7 +83,9 @@ function checkPair({ accessKeyId, secretAccessKey }: KeyPair): void {
   const fields = new Fields();
   fields.text("accessKeyId", accessKeyId, { min: 3, max: 128, pattern: /^\w+$/, shown: "[\\w]+" });
   fields.done();
-  if (accessKeyId.startsWith("ASIA")) throw validationError(`Access key id ${accessKeyId}: ASIA ids are for temporary credentials.`);
+  if (accessKeyId.startsWith("ASIA")) {
+    throw validationError(`Access key id ${accessKeyId}: ids of this form are for temporary credentials.`);
+  }
   const { length } = secretAccessKey;
   if (length < SECRET_CHARACTERS.min || length > SECRET_CHARACTERS.max) {
     throw validationError(
@@ -123,31 +126,30 @@ export class Seed {
     });
   }
 
-  /** Has the root user a stored access key? */
-  async hasRootAccessKey(accountId: string): Promise<boolean> {
-    return keyIdsOf(await this.#rootOwner(accountId)).length > 0;
-  }
-
   /** A stored access key of the root user. */
   async putRootAccessKey(accountId: string, pair: KeyPair): Promise<void> {
     await this.#putKey(pair, () => this.#rootOwner(accountId));
   }
 
-  /** The root user's stored access keys all replaced by this one: `coffer root reset`. */
-  async resetRootAccessKeys(accountId: string, pair: KeyPair): Promise<void> {
-    await this.#removeRootKeys(accountId, pair.accessKeyId);
-    await this.putRootAccessKey(accountId, pair);
+  /** Has the root user a stored access key, active or not? Those given for one run only do not count. */
+  async hasRootAccessKey(accountId: string): Promise<boolean> {
+    const account = await this.#room.tables.accounts.get(accountId);
+    return (account?.clear.rootAccessKeys.length ?? 0) > 0;
   }
 
-  /** Removes every stored root key but `keep`. */
-  async #removeRootKeys(accountId: string, keep: string): Promise<void> {
+  /** The root user's stored access keys all replaced by this one, in one commit: `coffer root reset`. */
+  async resetRootAccessKeys(accountId: string, pair: KeyPair): Promise<void> {
+    checkPair(pair);
     const { tables } = this.#room;
     await this.#settle(async () => {
       const owner = await this.#rootOwner(accountId);
-      const id = keyIdsOf(owner).find((candidate) => candidate !== keep);
-      const key = id === undefined ? undefined : await tables.accessKeys.get(id);
-      return key === undefined ? undefined : removeKeyBatch(tables, owner, key);
-    }, "until there is nothing left");
+      const ids = keyIdsOf(owner);
+      const present = await tables.accessKeys.get(pair.accessKeyId);
+      if (present !== undefined && ids.length === 1) return this.#sameKey(owner, present, pair);
+      if (present !== undefined) throw validationError(`Access key ${pair.accessKeyId} exists: give a new one.`);
+      const old = await tables.accessKeys.getMany(ids.map((id) => tables.accessKeys.key(id)));
+      return replaceKeysBatch(tables, owner, old.filter((key) => key !== undefined), { ...pair, createdMs: this.#now() });
+    });
   }
 
   async putUser(accountId: string, user: UserDeclaration): Promise<void> {
@@ -234,7 +236,8 @@ export class Seed {
       const present = await owner();
       const key = await tables.accessKeys.get(pair.accessKeyId);
       if (key !== undefined) return this.#sameKey(present, key, pair);
-      if (keyIdsOf(present).length >= Limits.accessKeysPerUser) throw quotaExceeded("AccessKeysPerUser", Limits.accessKeysPerUser);
+      const limit = Limits.accessKeysPerUser;
+      if (keyIdsOf(present).length >= limit) throw quotaExceeded("AccessKeysPerUser", limit);
       return addKeyBatch(tables, present, { ...pair, createdMs: this.#now() });
     });
   }
@@ -256,28 +259,33 @@ export class Seed {
       if (entity !== undefined) return this.#asDeclared(entity, declared, tags, more);
       const policy = boundary === undefined ? undefined : await boundaryPolicy(this.#room, accountId, boundary);
       const request = { ...more, path: pathOf(declared.path), tags: tags ?? [] };
-      return createBatch(this.#room.tables, newEntity({ kind, accountId, name }, request, { nowMs: this.#now(), boundary: policy }));
+      const made = newEntity({ kind, accountId, name }, request, { nowMs: this.#now(), boundary: policy });
+      return createBatch(this.#room.tables, made);
     });
     if (boundary !== undefined) await this.#change(kind, accountId, name, (entity) => bound(this.#room, entity, boundary));
     for (const [policyName, document] of Object.entries(declared.policies ?? {})) {
       await this.#putInline(kind, accountId, name, { name: policyName, document });
     }
-    for (const arn of declared.attached ?? []) await this.#change(kind, accountId, name, (entity) => attach(this.#room, entity, arn));
+    for (const arn of declared.attached ?? []) {
+      await this.#change(kind, accountId, name, (entity) => attach(this.#room, entity, arn));
+    }
   }
 
   /** The change that makes the row what was declared, if it is not. */
-  #asDeclared(entity: Entity, declared: EntityDeclaration, tags: readonly Tag[] | undefined, more: RoleMembers): Batch | undefined {
+  #asDeclared(
+    entity: Entity, declared: EntityDeclaration, tags: readonly Tag[] | undefined, more: RoleMembers,
+  ): Batch | undefined {
     const { clear } = entity;
     const path = declared.path ?? clear.path;
     const description = more.description ?? clear.description;
     const maxSessionSeconds = more.maxSessionSeconds ?? clear.maxSessionSeconds;
     const trust = more.trust ?? entity.trust;
-    const next = { path, tags: tags ?? entity.tags, description, maxSessionSeconds, trust };
-    const now = { path: clear.path, tags: entity.tags, description: clear.description, maxSessionSeconds: clear.maxSessionSeconds, trust: entity.trust };
+    const next = [path, tags ?? entity.tags, description, maxSessionSeconds, trust];
+    const now = [clear.path, entity.tags, clear.description, clear.maxSessionSeconds, entity.trust];
     if (JSON.stringify(next) === JSON.stringify(now)) return undefined;
     return changeBatch(this.#room.tables, entity, {
-      clear: { path, ...(description === undefined ? {} : { description }), ...(maxSessionSeconds === undefined ? {} : { maxSessionSeconds }) },
-      sealed: { tags: next.tags, ...(trust === undefined ? {} : { trust }) },
+      clear: { path, description, maxSessionSeconds },
+      sealed: { tags: tags ?? entity.tags, ...(trust === undefined ? {} : { trust }) },
     });
   }
 
@@ -309,12 +317,10 @@ export class Seed {
    * Commits what `build` makes of the present state, anew when another process was faster.
    * @param build undefined: nothing to do
    */
-  async #settle(build: () => Promise<Batch | undefined>, until: "committed" | "until there is nothing left" = "committed"): Promise<void> {
+  async #settle(build: () => Promise<Batch | undefined>): Promise<void> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const batch = await build();
-      if (batch === undefined) return;
-      const { ok } = await this.#room.store.commit(batch);
-      if (ok && until === "committed") return;
+      if (batch === undefined || (await this.#room.store.commit(batch)).ok) return;
     }
     throw concurrentModification();
   }
@@ -329,7 +335,7 @@ interface RoleMembers {
 /** Tags as a sorted list; undefined when none are declared. @throws ServiceError ValidationError, InvalidInput */
 function checkDeclaration(kind: EntityKind, declared: EntityDeclaration): readonly Tag[] | undefined {
   const fields = new Fields();
-  fields.text(`${kind}Name`, declared.name, kind === "user" ? Rules.newUserName : kind === "role" ? Rules.roleName : Rules.groupName);
+  fields.text(`${kind}Name`, declared.name, kind === "user" ? Rules.newUserName : Kinds[kind].rule);
   fields.done();
   pathOf(declared.path);
   if (declared.tags === undefined) return undefined;

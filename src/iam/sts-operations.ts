@@ -6,8 +6,9 @@ import { ServiceError } from "../lib/errors.js";
 import { defineOperation, type AnyOperation } from "../gate/contract.js";
 import type { Principal } from "../policy/types.js";
 import type {
-  Credentials, DecodeAuthorizationMessageRequest, DecodeAuthorizationMessageResponse, GetAccessKeyInfoRequest, GetAccessKeyInfoResponse,
-  GetCallerIdentityResponse, GetFederationTokenRequest, GetFederationTokenResponse, GetSessionTokenRequest, GetSessionTokenResponse,
+  Credentials, DecodeAuthorizationMessageRequest, DecodeAuthorizationMessageResponse, GetAccessKeyInfoRequest,
+  GetAccessKeyInfoResponse, GetCallerIdentityResponse, GetFederationTokenRequest, GetFederationTokenResponse,
+  GetSessionTokenRequest, GetSessionTokenResponse,
 } from "../wire/tables/sts-types.js";
 import { wholeSeconds } from "./create-entity.js";
 import { accountOf } from "./directory.js";

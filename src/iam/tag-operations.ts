@@ -32,7 +32,8 @@ export function withoutTags(old: readonly Tag[], keys: readonly string[]): reado
 
 export function checkTagKeys(fields: Fields, keys: readonly string[] | undefined): void {
   fields.count("TagKeys", keys, MAX_TAGS);
-  for (const [index, key] of (keys ?? []).slice(0, MAX_TAGS).entries()) fields.text(`tagKeys.${index + 1}.member`, key, Rules.tagKey);
+  const checked = (keys ?? []).slice(0, MAX_TAGS);
+  for (const [index, key] of checked.entries()) fields.text(`tagKeys.${index + 1}.member`, key, Rules.tagKey);
 }
 
 /** Both lists; a missing one is a fault of the caller, in the model's words. */
@@ -81,4 +82,5 @@ function operationsOf(room: IamRoom, kind: "user" | "role"): AnyOperation[] {
   ];
 }
 
-export const tagOperations = (room: IamRoom): AnyOperation[] => (["user", "role"] as const).flatMap((kind) => operationsOf(room, kind));
+export const tagOperations = (room: IamRoom): AnyOperation[] =>
+  (["user", "role"] as const).flatMap((kind) => operationsOf(room, kind));

@@ -3,7 +3,8 @@
  */
 import { defineOperation, type AnyOperation } from "../gate/contract.js";
 import type {
-  CreateUserRequest, CreateUserResponse, DeleteUserRequest, GetUserRequest, GetUserResponse, ListUsersRequest, ListUsersResponse, UpdateUserRequest, User,
+  CreateUserRequest, CreateUserResponse, DeleteUserRequest, GetUserRequest, GetUserResponse, ListUsersRequest,
+  ListUsersResponse, UpdateUserRequest, User,
 } from "../wire/tables/iam-types.js";
 import { removeBatch } from "./changes.js";
 import { createEntity } from "./create-entity.js";
@@ -96,7 +97,9 @@ export function userOperations(room: IamRoom): AnyOperation[] {
         fields.optional("NewUserName", input.NewUserName, Rules.newUserName);
         if (input.NewPath !== undefined) pathOf(input.NewPath);
       },
-      also: (input, target) => [iamPermission("UpdateUser", { ...target, arn: renamedArn(target, input.NewUserName, input.NewPath) })],
+      also(input, target) {
+        return [iamPermission("UpdateUser", { ...target, arn: renamedArn(target, input.NewUserName, input.NewPath) })];
+      },
       run: (scope) => rename(scope, { name: scope.input.NewUserName, path: scope.input.NewPath }),
     }),
     entityOperation<DeleteUserRequest, void>(room, {

@@ -32,6 +32,8 @@ export interface Principal {
   readonly issuerUniqueId?: string;
   /** Canonical id (64 hex) of the account: what `CanonicalUser` principals name. */
   readonly canonicalId?: string;
+  /** `aws:SourceIdentity`: set when the first role of a chain was assumed. */
+  readonly sourceIdentity?: string;
   /** Callers of AssumeRoleWithWebIdentity/SAML only (type Anonymous): ARN of the provider that vouches for them. */
   readonly federatedProvider?: string;
 }

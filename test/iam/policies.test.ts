@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { ACCOUNT, allow, type Answer, deny, fails, house, list, OTHER, OTHER_ROOT, policy, policyArn, str, text } from "./support.js";
+import {
+  ACCOUNT, allow, type Answer, deny, fails, house, list, OTHER, OTHER_ROOT, policy, policyArn, str, text,
+} from "./support.js";
 
 const READ = text(policy(allow("s3:GetObject")));
 const sized = (characters: number): string => {

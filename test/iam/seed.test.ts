@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { AccountDeclaration } from "../../src/iam/seed.js";
 import { ServiceError } from "../../src/lib/errors.js";
-import { ACCOUNT, allow, deny, fails, house, policy, policyArn, roleArn, text, trusting, userArn, type House } from "./support.js";
+import {
+  ACCOUNT, allow, deny, fails, house, policy, policyArn, roleArn, text, trusting, userArn, type House,
+} from "./support.js";
 
 const KEY = { accessKeyId: "AKIASEEDSEEDSEEDSEED", secretAccessKey: "seed-secret-seed-secret-seed-secret-0001" };
 const ROOT_KEY = { accessKeyId: "AKIASEEDROOTSEEDROOT", secretAccessKey: "seed-secret-seed-secret-seed-secret-0002" };

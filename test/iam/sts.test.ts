@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { SECOND_MS } from "../../src/lib/clock.js";
 import {
-  ACCOUNT, allow, deny, fails, house, keysOf, OTHER, OTHER_ROOT, policy, policyArn, roleArn, text, trusting, userArn, type Answer, type Caller, type House,
+  ACCOUNT, allow, deny, fails, house, keysOf, OTHER, OTHER_ROOT, policy, policyArn, roleArn, text, trusting, userArn,
+  type Answer, type Caller, type House,
 } from "./support.js";
 
 const session = (made: House, answer: Answer): Caller => made.as(keysOf(answer["Credentials"]));
