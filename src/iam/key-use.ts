@@ -32,13 +32,22 @@ export class KeyUse {
     return latest.usedMs >= stored.usedMs ? latest : stored;
   }
 
-  /** Writes uses that are new or an hour younger than what was written. */
+  /** Writes uses that are new or an hour younger than what was written, of keys that (still) are stored. */
   async flush(): Promise<void> {
     const due = [...this.#latest].filter(([id, use]) => use.usedMs - (this.#written.get(id) ?? -HOUR_MS) >= HOUR_MS);
     for (const [id, use] of due) {
-      await this.#records.store.commit({ puts: [this.#tables.uses.put(this.#tables.uses.key(id), { clear: use })] });
-      this.#written.set(id, use.usedMs);
+      const key = await this.#tables.accessKeys.get(id);
+      if (key === undefined) {
+        this.#latest.delete(id);
+        continue;
+      }
+      const put = this.#tables.uses.put(this.#tables.uses.key(id), { clear: use });
+      // A key deleted meanwhile leaves no trace; a failed check is tried again at the next flush.
+      const { ok } = await this.#records.store.commit({ checks: [{ key: key.key, stamp: key.stamp }], puts: [put] });
+      if (ok) this.#written.set(id, use.usedMs);
     }
-    if (this.#written.size > MAX_PENDING) this.#written.clear();
+    if (this.#latest.size < MAX_PENDING) return;
+    this.#latest.clear();
+    this.#written.clear();
   }
 }

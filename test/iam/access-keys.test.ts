@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { HOUR_MS } from "../../src/lib/clock.js";
-import { ACCOUNT, allow, type Answer, fails, house, keysOf, list, OTHER_ROOT, policy, str, userArn } from "./support.js";
+import { ACCOUNT, allow, type Answer, fails, house, keysOf, list, OTHER_ROOT, policy, ROOT, str, userArn } from "./support.js";
 
 describe("access keys", () => {
   it("a key is shown with its secret once, listed without it, and at most two a user", async () => {
@@ -91,6 +91,13 @@ describe("access keys", () => {
     iam.uses.note(AccessKeyId, "kms", "eu-west-1", clock.now());
     assert.equal((await read())["ServiceName"], "kms");
     await fails(root.iam("GetAccessKeyLastUsed", { AccessKeyId: "AKIAAAAAAAAAAAAAAAAA" }), "NoSuchEntity");
+  });
+
+  it("the use of a key that is not stored is never written", async () => {
+    const { iam, clock, rawBytes } = await house();
+    iam.uses.note(ROOT.accessKeyId, "s3", "us-east-1", clock.now());
+    await iam.uses.flush();
+    assert.equal((await rawBytes()).includes(ROOT.accessKeyId), false);
   });
 
   it("GetAccessKeyLastUsed needs the right on the key's user", async () => {
