@@ -40,7 +40,8 @@ export function aclAllows(acl: Acl, action: string, caller: AclCaller): readonly
   const refs: StatementRef[] = [];
   for (const { grantee, permission } of acl.grants) {
     if (permission !== needed && permission !== "FULL_CONTROL") continue;
-    if (isCaller(grantee, caller)) refs.push({ layer: "acl", source: "id" in grantee ? grantee.id : grantee.uri });
+    if (!isCaller(grantee, caller)) continue;
+    refs.push("id" in grantee ? { layer: "acl", source: grantee.id } : { layer: "acl", source: grantee.uri, names: "everyone" });
   }
   return refs;
 }
