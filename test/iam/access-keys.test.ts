@@ -29,8 +29,14 @@ describe("access keys", () => {
     await ann.iam("GetUser");
     await root.iam("DeleteAccessKey", { UserName: "ann", AccessKeyId });
     await fails(ann.iam("GetUser"), "unknown");
-    await fails(root.iam("DeleteAccessKey", { UserName: "ann", AccessKeyId }), "NoSuchEntity", `The Access Key with id ${AccessKeyId} cannot be found.`);
-    await fails(root.iam("UpdateAccessKey", { UserName: "ann", AccessKeyId, Status: "Off" }), "ValidationError", /enum value set: \[Active, Inactive\]$/);
+    await fails(
+      root.iam("DeleteAccessKey", { UserName: "ann", AccessKeyId }), "NoSuchEntity",
+      `The Access Key with id ${AccessKeyId} cannot be found.`,
+    );
+    await fails(
+      root.iam("UpdateAccessKey", { UserName: "ann", AccessKeyId, Status: "Off" }), "ValidationError",
+      /enum value set: \[Active, Inactive\]$/,
+    );
   });
 
   it("a key is found under its own user only, and other accounts' keys not at all", async () => {
@@ -82,7 +88,8 @@ describe("access keys", () => {
   it("last use is N/A at first, then what was noted, before and after a flush", async () => {
     const { root, user, iam, clock } = await house();
     const { accessKeyId: AccessKeyId } = (await user("ann")).keys;
-    const read = async (): Promise<Answer> => (await root.iam("GetAccessKeyLastUsed", { AccessKeyId }))["AccessKeyLastUsed"] as Answer;
+    const read = async (): Promise<Answer> =>
+      (await root.iam("GetAccessKeyLastUsed", { AccessKeyId }))["AccessKeyLastUsed"] as Answer;
     assert.deepEqual(await read(), { ServiceName: "N/A", Region: "N/A" });
     iam.uses.note(AccessKeyId, "s3", "us-east-1", clock.now());
     assert.deepEqual(await read(), { ServiceName: "s3", Region: "us-east-1", LastUsedDate: new Date(clock.now()) });

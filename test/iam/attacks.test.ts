@@ -5,6 +5,9 @@ import { ACCOUNT, allow, deny, fails, house, keysOf, policy, policyArn, roleArn,
 
 const ALL = text(policy(allow("*")));
 
+const ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess";
+const S3_READ = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess";
+
 describe("self-escalation (#18)", () => {
   it("without the explicit right, a user changes none of its own rights", async () => {
     const { root, user } = await house();
@@ -15,7 +18,7 @@ describe("self-escalation (#18)", () => {
     await root.iam("CreateRole", { RoleName: "r", AssumeRolePolicyDocument: trusting({ AWS: ACCOUNT }) });
     const attempts: readonly (readonly [string, object])[] = [
       ["PutUserPolicy", { UserName: "ann", PolicyName: "all", PolicyDocument: ALL }],
-      ["AttachUserPolicy", { UserName: "ann", PolicyArn: "arn:aws:iam::aws:policy/AdministratorAccess" }],
+      ["AttachUserPolicy", { UserName: "ann", PolicyArn: ADMIN }],
       ["AddUserToGroup", { GroupName: "admins", UserName: "ann" }],
       ["PutGroupPolicy", { GroupName: "admins", PolicyName: "all", PolicyDocument: ALL }],
       ["CreatePolicyVersion", { PolicyArn: policyArn("p"), PolicyDocument: ALL, SetAsDefault: true }],
@@ -45,8 +48,14 @@ describe("self-escalation (#18)", () => {
       ann.iam("DeleteUserPermissionsBoundary", { UserName: "ann" }), "AccessDenied",
       /because no permissions boundary allows the iam:DeleteUserPermissionsBoundary action$/,
     );
-    await fails(ann.iam("PutUserPermissionsBoundary", { UserName: "ann", PermissionsBoundary: "arn:aws:iam::aws:policy/AdministratorAccess" }), "AccessDenied");
-    await fails(ann.iam("CreatePolicyVersion", { PolicyArn: policyArn("limit"), PolicyDocument: ALL, SetAsDefault: true }), "AccessDenied");
+    await fails(
+      ann.iam("PutUserPermissionsBoundary", { UserName: "ann", PermissionsBoundary: ADMIN }),
+      "AccessDenied",
+    );
+    await fails(
+      ann.iam("CreatePolicyVersion", { PolicyArn: policyArn("limit"), PolicyDocument: ALL, SetAsDefault: true }),
+      "AccessDenied",
+    );
   });
 
   it("iam:PermissionsBoundary and iam:PolicyARN hold a delegated administrator to what it may hand out", async () => {
@@ -55,20 +64,26 @@ describe("self-escalation (#18)", () => {
     const bounded = { Condition: { StringEquals: { "iam:PermissionsBoundary": policyArn("limit") } } };
     const admin = await user("admin", policy(
       allow(["iam:CreateUser", "iam:PutUserPolicy"], "*", bounded),
-      allow("iam:AttachUserPolicy", "*", { Condition: { ArnEquals: { "iam:PolicyARN": "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess" } } }),
+      allow("iam:AttachUserPolicy", "*", { Condition: { ArnEquals: { "iam:PolicyARN": S3_READ } } }),
     ));
     await fails(admin.iam("CreateUser", { UserName: "free" }), "AccessDenied");
     await admin.iam("CreateUser", { UserName: "bound", PermissionsBoundary: policyArn("limit") });
     await admin.iam("PutUserPolicy", { UserName: "bound", PolicyName: "p", PolicyDocument: ALL });
     await fails(admin.iam("PutUserPolicy", { UserName: "admin", PolicyName: "p", PolicyDocument: ALL }), "AccessDenied");
-    await admin.iam("AttachUserPolicy", { UserName: "bound", PolicyArn: "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess" });
-    await fails(admin.iam("AttachUserPolicy", { UserName: "bound", PolicyArn: "arn:aws:iam::aws:policy/AdministratorAccess" }), "AccessDenied");
+    await admin.iam("AttachUserPolicy", { UserName: "bound", PolicyArn: S3_READ });
+    await fails(
+      admin.iam("AttachUserPolicy", { UserName: "bound", PolicyArn: ADMIN }),
+      "AccessDenied",
+    );
   });
 
   it("an explicit deny on oneself stands against an administrator's own allow", async () => {
     const { root, user } = await house();
     const ann = await user("ann", policy(allow("*"), deny("iam:*")));
-    await fails(ann.iam("DeleteUserPolicy", { UserName: "ann", PolicyName: "own" }), "AccessDenied", /with an explicit deny in an identity-based policy$/);
+    await fails(
+      ann.iam("DeleteUserPolicy", { UserName: "ann", PolicyName: "own" }), "AccessDenied",
+      /with an explicit deny in an identity-based policy$/,
+    );
     await root.iam("DeleteUserPolicy", { UserName: "ann", PolicyName: "own" });
   });
 });
@@ -80,8 +95,13 @@ describe("sessions (#17, #28)", () => {
     await root.iam("CreateRole", { RoleName: "r", AssumeRolePolicyDocument: trusting({ AWS: userArn("ann") }) });
     await root.iam("PutRolePolicy", { RoleName: "r", PolicyName: "p", PolicyDocument: ALL });
     const Policy = text(policy(allow("s3:GetObject")));
-    const restricted = as(keysOf((await ann.sts("AssumeRole", { RoleArn: roleArn("r"), RoleSessionName: "job", Policy }))["Credentials"]));
-    await fails(restricted.iam("CreateAccessKey", { UserName: "ann" }), "AccessDenied", /because no session policy allows the iam:CreateAccessKey action$/);
+    const restricted = as(
+      keysOf((await ann.sts("AssumeRole", { RoleArn: roleArn("r"), RoleSessionName: "job", Policy }))["Credentials"]),
+    );
+    await fails(
+      restricted.iam("CreateAccessKey", { UserName: "ann" }), "AccessDenied",
+      /because no session policy allows the iam:CreateAccessKey action$/,
+    );
     await fails(restricted.iam("CreateUser", { UserName: "x" }), "AccessDenied");
     await fails(restricted.sts("AssumeRole", { RoleArn: roleArn("r"), RoleSessionName: "again" }), "AccessDenied");
     assert.equal(await restricted.may("s3:GetObject"), true);
@@ -131,7 +151,8 @@ describe("stale rights (#19, #30)", () => {
       await root.iam("CreateUser", { UserName: "u" });
       await root.iam("CreatePolicy", { PolicyName: "p", PolicyDocument: ALL });
       const [attached, deleted] = await Promise.allSettled([
-        root.iam("AttachUserPolicy", { UserName: "u", PolicyArn: policyArn("p") }), root.iam("DeletePolicy", { PolicyArn: policyArn("p") }),
+        root.iam("AttachUserPolicy", { UserName: "u", PolicyArn: policyArn("p") }),
+        root.iam("DeletePolicy", { PolicyArn: policyArn("p") }),
       ]);
       assert.notEqual(attached.status, deleted.status);
     }

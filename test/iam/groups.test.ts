@@ -12,9 +12,14 @@ describe("groups", () => {
     await root.iam("CreateUser", { UserName: "u" });
     await root.iam("AddUserToGroup", { GroupName: "Dev", UserName: "u" });
     await root.iam("UpdateGroup", { GroupName: "Dev", NewGroupName: "Ops" });
-    assert.deepEqual(list((await root.iam("ListGroupsForUser", { UserName: "u" }))["Groups"]).map((group) => group["GroupName"]), ["Ops"]);
+    assert.deepEqual(
+      list((await root.iam("ListGroupsForUser", { UserName: "u" }))["Groups"]).map((group) => group["GroupName"]), ["Ops"],
+    );
     assert.deepEqual(list((await root.iam("ListGroups"))["Groups"]).map((group) => group["GroupName"]), ["Ops"]);
-    await fails(root.iam("DeleteGroup", { GroupName: "Ops" }), "DeleteConflict", "Cannot delete entity, must remove users from group first.");
+    await fails(
+      root.iam("DeleteGroup", { GroupName: "Ops" }), "DeleteConflict",
+      "Cannot delete entity, must remove users from group first.",
+    );
     await root.iam("RemoveUserFromGroup", { GroupName: "Ops", UserName: "u" });
     await root.iam("DeleteGroup", { GroupName: "Ops" });
   });
@@ -57,6 +62,9 @@ describe("groups", () => {
     for (let index = 0; index <= 10; index++) await root.iam("CreateGroup", { GroupName: `g${index}` });
     for (let index = 0; index < 10; index++) await root.iam("AddUserToGroup", { GroupName: `g${index}`, UserName: "u" });
     await root.iam("AddUserToGroup", { GroupName: "g0", UserName: "u" });
-    await fails(root.iam("AddUserToGroup", { GroupName: "g10", UserName: "u" }), "LimitExceeded", "Cannot exceed quota for GroupsPerUser: 10");
+    await fails(
+      root.iam("AddUserToGroup", { GroupName: "g10", UserName: "u" }), "LimitExceeded",
+      "Cannot exceed quota for GroupsPerUser: 10",
+    );
   });
 });

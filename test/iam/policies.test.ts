@@ -38,7 +38,10 @@ describe("inline policies", () => {
       const message = `The ${kind.toLowerCase()} policy with name p cannot be found.`;
       await fails(root.iam(`Get${kind}Policy`, { [`${kind}Name`]: "x", PolicyName: "p" }), "NoSuchEntity", message);
       await fails(root.iam(`Delete${kind}Policy`, { [`${kind}Name`]: "x", PolicyName: "p" }), "NoSuchEntity", message);
-      await fails(root.iam(`List${kind}Policies`, { [`${kind}Name`]: "y" }), "NoSuchEntity", `The ${kind.toLowerCase()} with name y cannot be found.`);
+      await fails(
+        root.iam(`List${kind}Policies`, { [`${kind}Name`]: "y" }), "NoSuchEntity",
+        `The ${kind.toLowerCase()} with name y cannot be found.`,
+      );
     }
   });
 
@@ -68,7 +71,8 @@ describe("inline policies", () => {
 describe("managed policies", () => {
   it("are created, read, listed with their use, and deleted once nothing uses them", async () => {
     const { root } = await house();
-    const made = (await root.iam("CreatePolicy", { PolicyName: "p", Path: "/x/", PolicyDocument: READ, Description: "d" }))["Policy"] as Answer;
+    const input = { PolicyName: "p", Path: "/x/", PolicyDocument: READ, Description: "d" };
+    const made = (await root.iam("CreatePolicy", input))["Policy"] as Answer;
     const PolicyArn = `arn:aws:iam::${ACCOUNT}:policy/x/p`;
     assert.equal(made["Arn"], PolicyArn);
     assert.match(str(made["PolicyId"]), /^ANPA/);
@@ -102,21 +106,33 @@ describe("managed policies", () => {
     await as(OTHER_ROOT).iam("CreatePolicy", { PolicyName: "theirs", PolicyDocument: READ });
     const theirs = `arn:aws:iam::${OTHER}:policy/theirs`;
     for (const arn of [policyArn("no"), "arn:aws:iam::aws:policy/NoSuchPolicy", theirs]) {
-      await fails(root.iam("AttachUserPolicy", { UserName: "u", PolicyArn: arn }), "NoSuchEntity", `Policy ${arn} does not exist or is not attachable.`);
-      await fails(root.iam("DetachUserPolicy", { UserName: "u", PolicyArn: arn }), "NoSuchEntity", `Policy ${arn} was not found.`);
+      await fails(
+        root.iam("AttachUserPolicy", { UserName: "u", PolicyArn: arn }), "NoSuchEntity",
+        `Policy ${arn} does not exist or is not attachable.`,
+      );
+      await fails(
+        root.iam("DetachUserPolicy", { UserName: "u", PolicyArn: arn }), "NoSuchEntity", `Policy ${arn} was not found.`,
+      );
     }
     await fails(root.iam("GetPolicy", { PolicyArn: theirs }), "NoSuchEntity", `Policy ${theirs} was not found.`);
     await fails(root.iam("GetPolicy", { PolicyArn: "arn:aws:iam::x" }), "ValidationError", "Invalid ARN:  Could not be parsed!");
-    await fails(root.iam("GetPolicy", { PolicyArn: "AdministratorAccess" }), "ValidationError", "ARN AdministratorAccess is not valid.");
+    await fails(
+      root.iam("GetPolicy", { PolicyArn: "AdministratorAccess" }), "ValidationError", "ARN AdministratorAccess is not valid.",
+    );
   });
 
   it("attaching twice is one attachment; ten are the limit; the ARN must match in case and path", async () => {
     const { root } = await house();
     await root.iam("CreateUser", { UserName: "u" });
     for (let index = 0; index <= 10; index++) await root.iam("CreatePolicy", { PolicyName: `p${index}`, PolicyDocument: READ });
-    for (let index = 0; index < 10; index++) await root.iam("AttachUserPolicy", { UserName: "u", PolicyArn: policyArn(`p${index}`) });
+    for (let index = 0; index < 10; index++) {
+      await root.iam("AttachUserPolicy", { UserName: "u", PolicyArn: policyArn(`p${index}`) });
+    }
     await root.iam("AttachUserPolicy", { UserName: "u", PolicyArn: policyArn("p0") });
-    await fails(root.iam("AttachUserPolicy", { UserName: "u", PolicyArn: policyArn("p10") }), "LimitExceeded", "Cannot exceed quota for PoliciesPerUser: 10");
+    await fails(
+      root.iam("AttachUserPolicy", { UserName: "u", PolicyArn: policyArn("p10") }), "LimitExceeded",
+      "Cannot exceed quota for PoliciesPerUser: 10",
+    );
     await fails(root.iam("GetPolicy", { PolicyArn: policyArn("P0") }), "NoSuchEntity");
     await fails(root.iam("GetPolicy", { PolicyArn: policyArn("x/p0") }), "NoSuchEntity");
     const attached = await root.iam("ListAttachedUserPolicies", { UserName: "u", MaxItems: 9 });
@@ -136,10 +152,18 @@ describe("managed policies", () => {
       root.iam("CreatePolicyVersion", { PolicyArn, PolicyDocument: READ }), "LimitExceeded",
       "A managed policy can have up to 5 versions. Before you create a new version, you must delete an existing version.",
     );
-    await fails(root.iam("DeletePolicyVersion", { PolicyArn, VersionId: "v3" }), "DeleteConflict", "Cannot delete the default version of a policy.");
-    await fails(root.iam("DeletePolicy", { PolicyArn }), "DeleteConflict", /^This policy has more than one version\. Before you delete a policy, /);
+    await fails(
+      root.iam("DeletePolicyVersion", { PolicyArn, VersionId: "v3" }), "DeleteConflict",
+      "Cannot delete the default version of a policy.",
+    );
+    await fails(
+      root.iam("DeletePolicy", { PolicyArn }), "DeleteConflict",
+      /^This policy has more than one version\. Before you delete a policy, /,
+    );
     await root.iam("DeletePolicyVersion", { PolicyArn, VersionId: "v5" });
-    assert.equal((await root.iam("CreatePolicyVersion", { PolicyArn, PolicyDocument: READ }))["PolicyVersion"]?.["VersionId"], "v6");
+    assert.equal(
+      (await root.iam("CreatePolicyVersion", { PolicyArn, PolicyDocument: READ }))["PolicyVersion"]?.["VersionId"], "v6",
+    );
     await root.iam("SetDefaultPolicyVersion", { PolicyArn, VersionId: "v6" });
     const versions = list((await root.iam("ListPolicyVersions", { PolicyArn }))["Versions"]);
     assert.deepEqual(versions.map((version) => [version["VersionId"], version["IsDefaultVersion"]]),
@@ -149,13 +173,17 @@ describe("managed policies", () => {
       await fails(root.iam(operation, { PolicyArn, VersionId: "v9" }), "NoSuchEntity", absent);
     }
     await fails(root.iam("GetPolicyVersion", { PolicyArn, VersionId: "9" }), "ValidationError");
-    assert.equal(decodeURIComponent(str((await root.iam("GetPolicyVersion", { PolicyArn, VersionId: "v6" }))["PolicyVersion"]?.["Document"])), READ);
+    const read = await root.iam("GetPolicyVersion", { PolicyArn, VersionId: "v6" });
+    assert.equal(decodeURIComponent(str(read["PolicyVersion"]?.["Document"])), READ);
   });
 
   it("are limited to 6,144 characters without white space", async () => {
     const { root } = await house();
     await root.iam("CreatePolicy", { PolicyName: "p", PolicyDocument: `${sized(6144)}\n\n ` });
-    await fails(root.iam("CreatePolicy", { PolicyName: "q", PolicyDocument: sized(6145) }), "LimitExceeded", "Cannot exceed quota for PolicySize: 6144");
+    await fails(
+      root.iam("CreatePolicy", { PolicyName: "q", PolicyDocument: sized(6145) }), "LimitExceeded",
+      "Cannot exceed quota for PolicySize: 6144",
+    );
   });
 
   it("built-in ones are listed, read and attached, but not changed", async () => {
@@ -189,7 +217,9 @@ describe("managed policies", () => {
     await root.iam("CreatePolicy", { PolicyName: "p", PolicyDocument: READ, Tags: [{ Key: "a", Value: "1" }] });
     const PolicyArn = policyArn("p");
     await root.iam("TagPolicy", { PolicyArn, Tags: [{ Key: "A", Value: "2" }, { Key: "b", Value: "" }] });
-    assert.deepEqual((await root.iam("ListPolicyTags", { PolicyArn }))["Tags"], [{ Key: "A", Value: "2" }, { Key: "b", Value: "" }]);
+    assert.deepEqual(
+      (await root.iam("ListPolicyTags", { PolicyArn }))["Tags"], [{ Key: "A", Value: "2" }, { Key: "b", Value: "" }],
+    );
     await root.iam("UntagPolicy", { PolicyArn, TagKeys: ["a", "absent"] });
     assert.deepEqual((await root.iam("GetPolicy", { PolicyArn }))["Policy"]?.["Tags"], [{ Key: "b", Value: "" }]);
   });

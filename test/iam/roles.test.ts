@@ -7,7 +7,8 @@ describe("roles", () => {
     const { root } = await house();
     const trust = trusting({ AWS: ACCOUNT });
     const made = (await root.iam("CreateRole", {
-      RoleName: "r", AssumeRolePolicyDocument: trust, Description: "d", MaxSessionDuration: 7200, Tags: [{ Key: "a", Value: "b" }],
+      RoleName: "r", AssumeRolePolicyDocument: trust, Description: "d", MaxSessionDuration: 7200,
+      Tags: [{ Key: "a", Value: "b" }],
     }))["Role"];
     assert.equal(made?.["Arn"], roleArn("r"));
     assert.match(str(made?.["RoleId"]), /^AROA/);
@@ -17,7 +18,10 @@ describe("roles", () => {
     const [listed] = list((await root.iam("ListRoles"))["Roles"]);
     assert.equal(listed?.["Tags"], undefined);
     assert.equal(listed?.["Description"], "d");
-    await fails(root.iam("CreateRole", { RoleName: "R", AssumeRolePolicyDocument: trust }), "EntityAlreadyExists", "Role with name R already exists.");
+    await fails(
+      root.iam("CreateRole", { RoleName: "R", AssumeRolePolicyDocument: trust }), "EntityAlreadyExists",
+      "Role with name R already exists.",
+    );
     await fails(root.iam("GetRole", { RoleName: "x" }), "NoSuchEntity", "The role with name x cannot be found.");
     await fails(root.iam("ListInstanceProfilesForRole", { RoleName: "x" }), "NoSuchEntity");
     assert.deepEqual((await root.iam("ListInstanceProfilesForRole", { RoleName: "r" }))["InstanceProfiles"], []);
@@ -29,16 +33,22 @@ describe("roles", () => {
     await root.iam("UpdateRole", { RoleName: "r", Description: "one", MaxSessionDuration: 43_200 });
     const role = (await root.iam("UpdateRoleDescription", { RoleName: "r", Description: "two" }))["Role"];
     assert.deepEqual([role?.["Description"], role?.["MaxSessionDuration"]], ["two", 43_200]);
-    for (const MaxSessionDuration of [3599, 43_201]) await fails(root.iam("UpdateRole", { RoleName: "r", MaxSessionDuration }), "ValidationError");
+    for (const MaxSessionDuration of [3599, 43_201]) {
+      await fails(root.iam("UpdateRole", { RoleName: "r", MaxSessionDuration }), "ValidationError");
+    }
   });
 
   it("a trust policy must name principals that exist, and hold no resource", async () => {
     const { root } = await house();
-    const create = (document: string): Promise<unknown> => root.iam("CreateRole", { RoleName: "r", AssumeRolePolicyDocument: document });
+    const create = (document: string): Promise<unknown> =>
+      root.iam("CreateRole", { RoleName: "r", AssumeRolePolicyDocument: document });
     for (const arn of [userArn("nobody"), roleArn("nobody"), "arn:aws:iam::999999999999:root"]) {
       await fails(create(trusting({ AWS: arn })), "MalformedPolicyDocument", `Invalid principal in policy: "AWS":"${arn}"`);
     }
-    await fails(create(trusting({ AWS: ACCOUNT }, "sts:AssumeRole", { Resource: "*" })), "MalformedPolicyDocument", "Has prohibited field Resource.");
+    await fails(
+      create(trusting({ AWS: ACCOUNT }, "sts:AssumeRole", { Resource: "*" })), "MalformedPolicyDocument",
+      "Has prohibited field Resource.",
+    );
     await fails(create("{"), "MalformedPolicyDocument", "This policy contains invalid Json");
     await create(trusting({ AWS: [ACCOUNT, OTHER], Service: "s3.amazonaws.com" }));
   });
@@ -68,8 +78,13 @@ describe("roles", () => {
     const PolicyArn = "arn:aws:iam::aws:policy/ReadOnlyAccess";
     await root.iam("AttachRolePolicy", { RoleName: "r", PolicyArn });
     await root.iam("PutRolePolicy", { RoleName: "r", PolicyName: "p", PolicyDocument: text(policy(allow("s3:*"))) });
-    await fails(root.iam("DeleteRole", { RoleName: "r" }), "DeleteConflict", "Cannot delete entity, must detach all policies first.");
-    assert.deepEqual((await root.iam("ListAttachedRolePolicies", { RoleName: "r" }))["AttachedPolicies"], [{ PolicyName: "ReadOnlyAccess", PolicyArn }]);
+    await fails(
+      root.iam("DeleteRole", { RoleName: "r" }), "DeleteConflict", "Cannot delete entity, must detach all policies first.",
+    );
+    assert.deepEqual(
+      (await root.iam("ListAttachedRolePolicies", { RoleName: "r" }))["AttachedPolicies"],
+      [{ PolicyName: "ReadOnlyAccess", PolicyArn }],
+    );
     await root.iam("DetachRolePolicy", { RoleName: "r", PolicyArn });
     await fails(root.iam("DeleteRole", { RoleName: "r" }), "DeleteConflict", "Cannot delete entity, must delete policies first.");
     await root.iam("DeleteRolePolicy", { RoleName: "r", PolicyName: "p" });
@@ -84,7 +99,9 @@ describe("roles", () => {
     await root.iam("UntagRole", { RoleName: "r", TagKeys: ["A"] });
     const boundary = "arn:aws:iam::aws:policy/ReadOnlyAccess";
     await root.iam("PutRolePermissionsBoundary", { RoleName: "r", PermissionsBoundary: boundary });
-    assert.equal((await root.iam("GetRole", { RoleName: "r" }))["Role"]?.["PermissionsBoundary"]?.["PermissionsBoundaryArn"], boundary);
+    assert.equal(
+      (await root.iam("GetRole", { RoleName: "r" }))["Role"]?.["PermissionsBoundary"]?.["PermissionsBoundaryArn"], boundary,
+    );
     await root.iam("DeleteRolePermissionsBoundary", { RoleName: "r" });
     assert.equal((await root.iam("GetRole", { RoleName: "r" }))["Role"]?.["PermissionsBoundary"], undefined);
   });

@@ -5,13 +5,17 @@ import { issueSession, openToken, packedPercent, sealToken, type Session } from 
 import { fails, house, keysOf } from "./support.js";
 
 const KEY = createSecretKey(Buffer.alloc(32, 7));
-const SESSION: Session = { kind: "session", accountId: "111122223333", issuer: { type: "user", id: "AIDAAAAAAAAAAAAAAAAAA" }, issuedMs: 1000, expiresMs: 901_000 };
+const SESSION: Session = {
+  kind: "session", accountId: "111122223333", issuer: { type: "user", id: "AIDAAAAAAAAAAAAAAAAAA" }, issuedMs: 1000, expiresMs: 901_000,
+};
 
 describe("session tokens", () => {
   it("open to what was sealed, under their key and key id only", () => {
     const issued = issueSession(KEY, SESSION);
     assert.match(issued.accessKeyId, /^ASIA[A-Z2-7]{16}$/);
-    assert.deepEqual(openToken(KEY, issued.accessKeyId, issued.sessionToken), { secretAccessKey: issued.secretAccessKey, session: SESSION });
+    assert.deepEqual(
+      openToken(KEY, issued.accessKeyId, issued.sessionToken), { secretAccessKey: issued.secretAccessKey, session: SESSION },
+    );
     assert.equal(openToken(KEY, "ASIAAAAAAAAAAAAAAAAA", issued.sessionToken), undefined);
     assert.equal(openToken(createSecretKey(Buffer.alloc(32, 8)), issued.accessKeyId, issued.sessionToken), undefined);
   });
@@ -24,8 +28,11 @@ describe("session tokens", () => {
       changed[index] = (changed[index] ?? 0) ^ 1;
       assert.equal(openToken(KEY, accessKeyId, changed.toString("base64")), undefined);
     }
-    for (let length = 0; length < bytes.length; length++) assert.equal(openToken(KEY, accessKeyId, bytes.subarray(0, length).toString("base64")), undefined);
-    for (const text of ["", "x", `${sessionToken}A`, `${sessionToken}=`, ` ${sessionToken}`, bytes.toString("base64url") + "-", "A".repeat(70_000)]) {
+    for (let length = 0; length < bytes.length; length++) {
+      assert.equal(openToken(KEY, accessKeyId, bytes.subarray(0, length).toString("base64")), undefined);
+    }
+    const others = ["", "x", `${sessionToken}A`, `${sessionToken}=`, ` ${sessionToken}`, "A".repeat(70_000)];
+    for (const text of [...others, `${bytes.toString("base64url")}-`]) {
       assert.equal(openToken(KEY, accessKeyId, text), undefined);
     }
   });
@@ -50,15 +57,26 @@ describe("session tokens", () => {
     const two = keysOf((await ann.sts("GetSessionToken"))["Credentials"]);
     await as(one).sts("GetCallerIdentity");
     await fails(as({ ...one, sessionToken: two.sessionToken ?? "" }).sts("GetCallerIdentity"), "invalid-token");
-    await fails(as({ accessKeyId: one.accessKeyId, secretAccessKey: one.secretAccessKey }).sts("GetCallerIdentity"), "invalid-token");
+    await fails(
+      as({ accessKeyId: one.accessKeyId, secretAccessKey: one.secretAccessKey }).sts("GetCallerIdentity"), "invalid-token",
+    );
     await fails((await house()).as(one).sts("GetCallerIdentity"), "invalid-token");
   });
 
   it("policies and tags that pack above the limit are refused", () => {
-    const many = Array.from({ length: 50 }, (_, index) => ({ Key: `key-${index}`, Value: `${Math.sin(index)}${Math.cos(index)}${Math.tan(index)}`.repeat(4) }));
+    const many = Array.from(
+      { length: 50 },
+      (_, index) => ({ Key: `key-${index}`, Value: `${Math.sin(index)}${Math.cos(index)}${Math.tan(index)}`.repeat(4) }),
+    );
     assert.ok(packedPercent({ tags: many.slice(0, 5) }) <= 100);
-    const noise = Array.from({ length: 50 }, () => ({ Key: crypto.randomUUID(), Value: Array.from({ length: 6 }, () => crypto.randomUUID()).join("") }));
-    assert.throws(() => packedPercent({ tags: noise }), /^ServiceError: Packed policy consumes [0-9]+% of allotted space, please use smaller policy\.$/);
+    const noise = Array.from(
+      { length: 50 },
+      () => ({ Key: crypto.randomUUID(), Value: Array.from({ length: 6 }, () => crypto.randomUUID()).join("") }),
+    );
+    assert.throws(
+      () => packedPercent({ tags: noise }),
+      /^ServiceError: Packed policy consumes [0-9]+% of allotted space, please use smaller policy\.$/,
+    );
   });
 });
 

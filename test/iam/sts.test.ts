@@ -7,16 +7,20 @@ import {
 } from "./support.js";
 
 const session = (made: House, answer: Answer): Caller => made.as(keysOf(answer["Credentials"]));
-const role = (made: House, name: string, trust: string, document?: object): Promise<unknown> =>
-  made.root.iam("CreateRole", { RoleName: name, AssumeRolePolicyDocument: trust, MaxSessionDuration: 43_200 }).then(() =>
-    document === undefined ? undefined : made.root.iam("PutRolePolicy", { RoleName: name, PolicyName: "p", PolicyDocument: text(document) }),
-  );
-const notAuthorized = (who: string, action: string, arn: string): string => `User: ${who} is not authorized to perform: ${action} on resource: ${arn}`;
+const role = async (made: House, name: string, trust: string, document?: object): Promise<void> => {
+  await made.root.iam("CreateRole", { RoleName: name, AssumeRolePolicyDocument: trust, MaxSessionDuration: 43_200 });
+  if (document === undefined) return;
+  await made.root.iam("PutRolePolicy", { RoleName: name, PolicyName: "p", PolicyDocument: text(document) });
+};
+const notAuthorized = (who: string, action: string, arn: string): string =>
+  `User: ${who} is not authorized to perform: ${action} on resource: ${arn}`;
 
 describe("GetCallerIdentity", () => {
   it("answers root, users, sessions, and needs no right, not even against an explicit deny", async () => {
     const made = await house();
-    assert.deepEqual(await made.root.sts("GetCallerIdentity"), { UserId: ACCOUNT, Account: ACCOUNT, Arn: `arn:aws:iam::${ACCOUNT}:root` });
+    assert.deepEqual(
+      await made.root.sts("GetCallerIdentity"), { UserId: ACCOUNT, Account: ACCOUNT, Arn: `arn:aws:iam::${ACCOUNT}:root` },
+    );
     const ann = await made.user("ann", policy(deny("*")));
     const { UserId, Arn } = await ann.sts("GetCallerIdentity");
     assert.match(String(UserId), /^AIDA/);
@@ -57,9 +61,14 @@ describe("GetFederationToken", () => {
     const made = await house();
     const ann = await made.user("ann", policy(allow(["s3:GetObject", "s3:PutObject", "sts:GetFederationToken"])));
     const bare = session(made, await ann.sts("GetFederationToken", { Name: "bob" }));
-    assert.deepEqual(await bare.sts("GetCallerIdentity"), { UserId: `${ACCOUNT}:bob`, Account: ACCOUNT, Arn: `arn:aws:sts::${ACCOUNT}:federated-user/bob` });
+    assert.deepEqual(
+      await bare.sts("GetCallerIdentity"),
+      { UserId: `${ACCOUNT}:bob`, Account: ACCOUNT, Arn: `arn:aws:sts::${ACCOUNT}:federated-user/bob` },
+    );
     assert.equal(await bare.may("s3:GetObject"), false);
-    const answer = await ann.sts("GetFederationToken", { Name: "bob", Policy: text(policy(allow(["s3:GetObject", "s3:DeleteObject", "iam:*"]))) });
+    const answer = await ann.sts(
+      "GetFederationToken", { Name: "bob", Policy: text(policy(allow(["s3:GetObject", "s3:DeleteObject", "iam:*"]))) },
+    );
     assert.ok(Number(answer["PackedPolicySize"]) > 0);
     const limited = session(made, answer);
     assert.equal(await limited.may("s3:GetObject"), true);
@@ -71,7 +80,9 @@ describe("GetFederationToken", () => {
 
   it("of root: the session policy is the only limit", async () => {
     const made = await house();
-    const limited = session(made, await made.root.sts("GetFederationToken", { Name: "bob", Policy: text(policy(allow("s3:GetObject"))) }));
+    const limited = session(
+      made, await made.root.sts("GetFederationToken", { Name: "bob", Policy: text(policy(allow("s3:GetObject"))) }),
+    );
     assert.equal(await limited.may("s3:GetObject"), true);
     assert.equal(await limited.may("s3:PutObject"), false);
     const bare = session(made, await made.root.sts("GetFederationToken", { Name: "bob" }));
@@ -81,7 +92,9 @@ describe("GetFederationToken", () => {
   it("needs the right, and sts:TagSession for tags", async () => {
     const { user } = await house();
     const ann = await user("ann", policy(allow("sts:GetFederationToken")));
-    await fails(ann.sts("GetFederationToken", { Name: "bob", Tags: [{ Key: "a", Value: "" }] }), "AccessDenied", /sts:TagSession/);
+    await fails(
+      ann.sts("GetFederationToken", { Name: "bob", Tags: [{ Key: "a", Value: "" }] }), "AccessDenied", /sts:TagSession/,
+    );
     const bea = await user("bea");
     await fails(bea.sts("GetFederationToken", { Name: "bob" }), "AccessDenied");
     await fails(ann.sts("GetFederationToken", { Name: "b" }), "ValidationError");
@@ -103,7 +116,8 @@ describe("AssumeRole", () => {
     assert.equal(await assumed.may("s3:GetObject"), true);
     assert.equal(await assumed.may("s3:PutObject"), false);
     await fails(
-      ann.sts("AssumeRole", { RoleArn: roleArn("wide"), RoleSessionName: "job" }), "AccessDenied", notAuthorized(userArn("ann"), "sts:AssumeRole", roleArn("wide")),
+      ann.sts("AssumeRole", { RoleArn: roleArn("wide"), RoleSessionName: "job" }), "AccessDenied",
+      notAuthorized(userArn("ann"), "sts:AssumeRole", roleArn("wide")),
     );
     await bea.sts("AssumeRole", { RoleArn: roleArn("wide"), RoleSessionName: "job" });
     await fails(bea.sts("AssumeRole", { RoleArn: roleArn("direct"), RoleSessionName: "job" }), "AccessDenied");
@@ -116,9 +130,18 @@ describe("AssumeRole", () => {
       ann.sts("AssumeRole", { RoleArn: roleArn("absent"), RoleSessionName: "job" }), "AccessDenied",
       notAuthorized(userArn("ann"), "sts:AssumeRole", roleArn("absent")),
     );
-    await fails(root.sts("AssumeRole", { RoleArn: roleArn("absent"), RoleSessionName: "job" }), "AccessDenied", "Roles may not be assumed by root accounts.");
-    await fails(ann.sts("AssumeRole", { RoleArn: "arn:aws:iam::1:role/x-and-more", RoleSessionName: "job" }), "ValidationError", "arn:aws:iam::1:role/x-and-more is invalid");
-    await fails(ann.sts("AssumeRole", { RoleArn: roleArn("absent"), RoleSessionName: "a b" }), "ValidationError", /at 'roleSessionName' failed .*: \[\\w\+=,\.@-\]\*$/);
+    await fails(
+      root.sts("AssumeRole", { RoleArn: roleArn("absent"), RoleSessionName: "job" }), "AccessDenied",
+      "Roles may not be assumed by root accounts.",
+    );
+    await fails(
+      ann.sts("AssumeRole", { RoleArn: "arn:aws:iam::1:role/x-and-more", RoleSessionName: "job" }), "ValidationError",
+      "arn:aws:iam::1:role/x-and-more is invalid",
+    );
+    await fails(
+      ann.sts("AssumeRole", { RoleArn: roleArn("absent"), RoleSessionName: "a b" }), "ValidationError",
+      /at 'roleSessionName' failed .*: \[\\w\+=,\.@-\]\*$/,
+    );
   });
 
   it("across accounts both sides must allow", async () => {
@@ -128,7 +151,9 @@ describe("AssumeRole", () => {
     await theirs.iam("CreateUser", { UserName: "eve" });
     const eve = made.as(keysOf((await theirs.iam("CreateAccessKey", { UserName: "eve" }))["AccessKey"]));
     await fails(eve.sts("AssumeRole", { RoleArn: roleArn("r"), RoleSessionName: "job" }), "AccessDenied");
-    await theirs.iam("PutUserPolicy", { UserName: "eve", PolicyName: "p", PolicyDocument: text(policy(allow("sts:AssumeRole"))) });
+    await theirs.iam(
+      "PutUserPolicy", { UserName: "eve", PolicyName: "p", PolicyDocument: text(policy(allow("sts:AssumeRole"))) },
+    );
     const assumed = session(made, await eve.sts("AssumeRole", { RoleArn: roleArn("r"), RoleSessionName: "job" }));
     assert.equal((await assumed.sts("GetCallerIdentity"))["Account"], ACCOUNT);
   });
@@ -136,7 +161,10 @@ describe("AssumeRole", () => {
   it("an external id is asked for where the trust asks for it, ignored elsewhere", async () => {
     const made = await house();
     const ann = await made.user("ann");
-    await role(made, "r", trusting({ AWS: userArn("ann") }, "sts:AssumeRole", { Condition: { StringEquals: { "sts:ExternalId": "secret-42" } } }));
+    await role(
+      made, "r",
+      trusting({ AWS: userArn("ann") }, "sts:AssumeRole", { Condition: { StringEquals: { "sts:ExternalId": "secret-42" } } }),
+    );
     const input = { RoleArn: roleArn("r"), RoleSessionName: "job" };
     await fails(ann.sts("AssumeRole", input), "AccessDenied");
     await fails(ann.sts("AssumeRole", { ...input, ExternalId: "other" }), "AccessDenied");
@@ -149,8 +177,13 @@ describe("AssumeRole", () => {
     await role(made, "r", trusting({ AWS: userArn("ann") }), policy(allow(["s3:GetObject", "s3:PutObject"])));
     await made.root.iam("CreatePolicy", { PolicyName: "m", PolicyDocument: text(policy(allow("s3:GetObject"))) });
     const input = { RoleArn: roleArn("r"), RoleSessionName: "job" };
-    const inline = session(made, await ann.sts("AssumeRole", { ...input, Policy: text(policy(allow("*"), deny("s3:PutObject"))) }));
-    assert.deepEqual([await inline.may("s3:GetObject"), await inline.may("s3:PutObject"), await inline.may("s3:DeleteObject")], [true, false, false]);
+    const inline = session(
+      made, await ann.sts("AssumeRole", { ...input, Policy: text(policy(allow("*"), deny("s3:PutObject"))) }),
+    );
+    assert.deepEqual(
+      [await inline.may("s3:GetObject"), await inline.may("s3:PutObject"), await inline.may("s3:DeleteObject")],
+      [true, false, false],
+    );
     const managed = session(made, await ann.sts("AssumeRole", { ...input, PolicyArns: [{ arn: policyArn("m") }] }));
     assert.deepEqual([await managed.may("s3:GetObject"), await managed.may("s3:PutObject")], [true, false]);
     await made.root.iam("DeletePolicy", { PolicyArn: policyArn("m") });
@@ -170,7 +203,9 @@ describe("AssumeRole", () => {
       ann.sts("AssumeRole", { RoleArn: roleArn("short"), RoleSessionName: "job", DurationSeconds: 3601 }), "ValidationError",
       "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
     );
-    const one = session(made, await ann.sts("AssumeRole", { RoleArn: roleArn("one"), RoleSessionName: "job", DurationSeconds: 43_200 }));
+    const one = session(
+      made, await ann.sts("AssumeRole", { RoleArn: roleArn("one"), RoleSessionName: "job", DurationSeconds: 43_200 }),
+    );
     await fails(
       one.sts("AssumeRole", { RoleArn: roleArn("two"), RoleSessionName: "job", DurationSeconds: 3601 }), "ValidationError",
       "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
@@ -195,23 +230,31 @@ describe("AssumeRole", () => {
     await made.root.iam("TagRole", { RoleName: "one", Tags: [{ Key: "Team", Value: "role" }] });
     const Tags = [{ Key: "team", Value: "session" }, { Key: "cost", Value: "7" }];
     await fails(
-      ann.sts("AssumeRole", { RoleArn: roleArn("plain"), RoleSessionName: "job", Tags }), "AccessDenied", notAuthorized(userArn("ann"), "sts:TagSession", roleArn("plain")),
+      ann.sts("AssumeRole", { RoleArn: roleArn("plain"), RoleSessionName: "job", Tags }), "AccessDenied",
+      notAuthorized(userArn("ann"), "sts:TagSession", roleArn("plain")),
     );
-    const answer = await ann.sts("AssumeRole", { RoleArn: roleArn("one"), RoleSessionName: "job", Tags, TransitiveTagKeys: ["Team"] });
+    const answer = await ann.sts(
+      "AssumeRole", { RoleArn: roleArn("one"), RoleSessionName: "job", Tags, TransitiveTagKeys: ["Team"] },
+    );
     assert.deepEqual((await made.credential(keysOf(answer["Credentials"]))).principal.tags, { team: "session", cost: "7" });
     const one = session(made, answer);
     const next = { RoleArn: roleArn("two"), RoleSessionName: "job" };
-    assert.deepEqual((await made.credential(keysOf((await one.sts("AssumeRole", next))["Credentials"]))).principal.tags, { team: "session" });
-    await fails(
-      one.sts("AssumeRole", { ...next, Tags: [{ Key: "TEAM", Value: "mine" }] }), "InvalidParameterValue",
-      "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session.",
+    assert.deepEqual(
+      (await made.credential(keysOf((await one.sts("AssumeRole", next))["Credentials"]))).principal.tags, { team: "session" },
     );
     await fails(
-      ann.sts("AssumeRole", { RoleArn: roleArn("one"), RoleSessionName: "job", Tags, TransitiveTagKeys: ["x"] }), "InvalidParameterValue",
+      one.sts("AssumeRole", { ...next, Tags: [{ Key: "TEAM", Value: "mine" }] }), "InvalidParameterValue",
+      "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the " +
+        "calling session.",
+    );
+    await fails(
+      ann.sts("AssumeRole", { RoleArn: roleArn("one"), RoleSessionName: "job", Tags, TransitiveTagKeys: ["x"] }),
+      "InvalidParameterValue",
       "The specified transitive tag key must be included in the requested tags.",
     );
     await fails(
-      ann.sts("AssumeRole", { RoleArn: roleArn("one"), RoleSessionName: "job", Tags: [...Tags, { Key: "COST", Value: "" }] }), "InvalidParameterValue",
+      ann.sts("AssumeRole", { RoleArn: roleArn("one"), RoleSessionName: "job", Tags: [...Tags, { Key: "COST", Value: "" }] }),
+      "InvalidParameterValue",
       "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
     );
   });
@@ -223,10 +266,16 @@ describe("AssumeRole", () => {
     await role(made, "plain", trusting({ AWS: userArn("ann") }));
     await role(made, "one", trusting({ AWS: userArn("ann") }, actions), policy(allow("sts:*")));
     await role(made, "two", trusting({ AWS: roleArn("one") }, actions));
-    await fails(ann.sts("AssumeRole", { RoleArn: roleArn("plain"), RoleSessionName: "job", SourceIdentity: "ann" }), "AccessDenied");
-    const one = session(made, await ann.sts("AssumeRole", { RoleArn: roleArn("one"), RoleSessionName: "job", SourceIdentity: "ann" }));
+    await fails(
+      ann.sts("AssumeRole", { RoleArn: roleArn("plain"), RoleSessionName: "job", SourceIdentity: "ann" }), "AccessDenied",
+    );
+    const one = session(
+      made, await ann.sts("AssumeRole", { RoleArn: roleArn("one"), RoleSessionName: "job", SourceIdentity: "ann" }),
+    );
     assert.equal((await one.sts("AssumeRole", { RoleArn: roleArn("two"), RoleSessionName: "job" }))["SourceIdentity"], "ann");
-    await fails(one.sts("AssumeRole", { RoleArn: roleArn("two"), RoleSessionName: "job", SourceIdentity: "bob" }), "AccessDenied");
+    await fails(
+      one.sts("AssumeRole", { RoleArn: roleArn("two"), RoleSessionName: "job", SourceIdentity: "bob" }), "AccessDenied",
+    );
   });
 
   it("a session must say whom it means in IAM calls", async () => {

@@ -116,7 +116,8 @@ export async function house(): Promise<House> {
 /** Of CreateAccessKey's `AccessKey`, or STS `Credentials`. */
 export function keysOf(answer: Answer | undefined): Keys {
   const { AccessKeyId = "", SecretAccessKey = "", SessionToken } = (answer ?? {}) as unknown as Record<string, string>;
-  return { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, ...(SessionToken === undefined ? {} : { sessionToken: SessionToken }) };
+  const token = SessionToken === undefined ? {} : { sessionToken: SessionToken };
+  return { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, ...token };
 }
 
 export const policy = (...statements: readonly object[]): object => ({ Version: "2012-10-17", Statement: statements });
@@ -127,7 +128,9 @@ export const deny = (action: string | readonly string[], resource = "*", more: o
   Effect: "Deny", Action: action, Resource: resource, ...more,
 });
 export const text = (document: object): string => JSON.stringify(document);
-export const trusting = (principal: object | string, action: string | readonly string[] = "sts:AssumeRole", more: object = {}): string =>
+export const trusting = (
+  principal: object | string, action: string | readonly string[] = "sts:AssumeRole", more: object = {},
+): string =>
   text(policy({ Effect: "Allow", Principal: principal, Action: action, ...more }));
 
 /** The call fails with this code and message. */

@@ -9,7 +9,8 @@ describe("users", () => {
   it("a user is created with path, tags and boundary, read back, and listed without tags and boundary", async () => {
     const { root } = await house();
     const made = await root.iam("CreateUser", {
-      UserName: "Ann", Path: "/team/", Tags: [{ Key: "k", Value: "v" }], PermissionsBoundary: "arn:aws:iam::aws:policy/AmazonS3FullAccess",
+      UserName: "Ann", Path: "/team/", Tags: [{ Key: "k", Value: "v" }],
+      PermissionsBoundary: "arn:aws:iam::aws:policy/AmazonS3FullAccess",
     });
     const user = made["User"] as Answer;
     assert.match(str(user["UserId"]), /^AIDA[A-Z2-7]{17}$/);
@@ -35,26 +36,42 @@ describe("users", () => {
     const absent = "The user with name nobody cannot be found.";
     const calls: readonly (readonly [string, object])[] = [
       ["GetUser", {}], ["DeleteUser", {}], ["UpdateUser", { NewUserName: "x" }], ["CreateAccessKey", {}], ["ListAccessKeys", {}],
-      ["ListUserPolicies", {}], ["ListAttachedUserPolicies", {}], ["ListUserTags", {}], ["ListGroupsForUser", {}], ["ListMFADevices", {}],
+      ["ListUserPolicies", {}], ["ListAttachedUserPolicies", {}], ["ListUserTags", {}], ["ListGroupsForUser", {}],
+      ["ListMFADevices", {}],
       ["ListSSHPublicKeys", {}], ["ListSigningCertificates", {}], ["ListServiceSpecificCredentials", {}], ["GetLoginProfile", {}],
       ["PutUserPolicy", { PolicyName: "p", PolicyDocument: text(policy(allow("s3:*"))) }], ["GetUserPolicy", { PolicyName: "p" }],
-      ["AttachUserPolicy", { PolicyArn: "arn:aws:iam::aws:policy/AdministratorAccess" }], ["TagUser", { Tags: [{ Key: "a", Value: "b" }] }],
+      ["AttachUserPolicy", { PolicyArn: "arn:aws:iam::aws:policy/AdministratorAccess" }],
+      ["TagUser", { Tags: [{ Key: "a", Value: "b" }] }],
       ["UntagUser", { TagKeys: ["a"] }], ["DeleteUserPermissionsBoundary", {}],
     ];
-    for (const [operation, more] of calls) await fails(root.iam(operation, { UserName: "nobody", ...more }), "NoSuchEntity", absent);
+    for (const [operation, more] of calls) {
+      await fails(root.iam(operation, { UserName: "nobody", ...more }), "NoSuchEntity", absent);
+    }
   });
 
   it("bad members are named together in one ValidationError", async () => {
     const { root } = await house();
     const pattern = "failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]+";
-    await fails(root.iam("CreateUser", { UserName: "a b" }), "ValidationError", `1 validation error detected: Value 'a b' at 'userName' ${pattern}`);
-    await fails(root.iam("CreateUser", { UserName: "a".repeat(65) }), "ValidationError", /Member must have length less than or equal to 64$/);
+    await fails(
+      root.iam("CreateUser", { UserName: "a b" }), "ValidationError",
+      `1 validation error detected: Value 'a b' at 'userName' ${pattern}`,
+    );
+    await fails(
+      root.iam("CreateUser", { UserName: "a".repeat(65) }), "ValidationError",
+      /Member must have length less than or equal to 64$/,
+    );
     await fails(root.iam("CreateUser", {}), "ValidationError", /Value null at 'userName' .* Member must not be null$/);
-    await fails(root.iam("GetUserPolicy", { UserName: "a b", PolicyName: "" }), "ValidationError", /^3 validation errors detected: .*; .*; /);
-    await fails(root.iam("CreateUser", { UserName: "a", Path: "x" }), "ValidationError", /^The specified value for path is invalid\./);
+    await fails(
+      root.iam("GetUserPolicy", { UserName: "a b", PolicyName: "" }), "ValidationError",
+      /^3 validation errors detected: .*; .*; /,
+    );
+    await fails(
+      root.iam("CreateUser", { UserName: "a", Path: "x" }), "ValidationError", /^The specified value for path is invalid\./,
+    );
     const twice = [{ Key: "k", Value: "" }, { Key: "K", Value: "" }];
     await fails(
-      root.iam("CreateUser", { UserName: "a", Tags: twice }), "InvalidInput", "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
+      root.iam("CreateUser", { UserName: "a", Tags: twice }), "InvalidInput",
+      "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
     );
     await fails(
       root.iam("CreateUser", { UserName: "a", PermissionsBoundary: "not-a-policy-arn-at-all" }), "InvalidInput",
@@ -71,7 +88,8 @@ describe("users", () => {
     await root.iam("PutUserPolicy", { UserName: "u", PolicyName: "p", PolicyDocument: text(policy(allow("s3:*"))) });
     const id = (await root.iam("CreateAccessKey", { UserName: "u" }))["AccessKey"]?.["AccessKeyId"];
     await root.iam("AddUserToGroup", { UserName: "u", GroupName: "g" });
-    const conflict = (rest: string): Promise<void> => fails(root.iam("DeleteUser", { UserName: "u" }), "DeleteConflict", `Cannot delete entity, ${rest}`);
+    const conflict = (rest: string): Promise<void> =>
+      fails(root.iam("DeleteUser", { UserName: "u" }), "DeleteConflict", `Cannot delete entity, ${rest}`);
     await conflict("must detach all policies first.");
     await root.iam("DetachUserPolicy", { UserName: "u", PolicyArn: arn });
     await conflict("must delete policies first.");
@@ -102,7 +120,10 @@ describe("users", () => {
     await root.iam("CreateGroup", { GroupName: "g" });
     await root.iam("AddUserToGroup", { UserName: "ann", GroupName: "g" });
     await root.iam("CreateUser", { UserName: "taken" });
-    await fails(root.iam("UpdateUser", { UserName: "ann", NewUserName: "TAKEN" }), "EntityAlreadyExists", "User with name TAKEN already exists.");
+    await fails(
+      root.iam("UpdateUser", { UserName: "ann", NewUserName: "TAKEN" }), "EntityAlreadyExists",
+      "User with name TAKEN already exists.",
+    );
     const id = await iam.principals.uniqueIdOf(userArn("ann"));
     await root.iam("UpdateUser", { UserName: "ann", NewUserName: "Bea", NewPath: "/x/" });
     assert.equal(await iam.principals.arnOf(id ?? ""), userArn("x/Bea"));
@@ -118,12 +139,17 @@ describe("users", () => {
     const { root, user } = await house();
     const ann = await user("ann", policy(allow("iam:UpdateUser", userArn("old"))));
     await root.iam("CreateUser", { UserName: "old" });
-    await fails(ann.iam("UpdateUser", { UserName: "old", NewUserName: "new" }), "AccessDenied", new RegExp(`resource: ${userArn("new")} `));
+    await fails(
+      ann.iam("UpdateUser", { UserName: "old", NewUserName: "new" }), "AccessDenied",
+      new RegExp(`resource: ${userArn("new")} `),
+    );
   });
 
   it("pages hold MaxItems, go on at the marker, and end; PathPrefix filters; made-up markers are refused", async () => {
     const { root } = await house();
-    for (const name of ["a", "B", "c", "D", "e"]) await root.iam("CreateUser", { UserName: name, Path: name < "a" ? "/upper/" : "/" });
+    for (const name of ["a", "B", "c", "D", "e"]) {
+      await root.iam("CreateUser", { UserName: name, Path: name < "a" ? "/upper/" : "/" });
+    }
     const seen: string[] = [];
     let page: Answer = await root.iam("ListUsers", { MaxItems: 2 });
     seen.push(...names(page, "Users", "UserName"));
@@ -158,8 +184,8 @@ describe("users", () => {
     const ann = await user("ann");
     await fails(
       ann.iam("GetUser"), "AccessDenied",
-      `User: ${userArn("ann")} is not authorized to perform: iam:GetUser on resource: ${userArn("ann")} because no identity-based policy ` +
-        "allows the iam:GetUser action",
+      `User: ${userArn("ann")} is not authorized to perform: iam:GetUser on resource: ${userArn("ann")} because no ` +
+        "identity-based policy allows the iam:GetUser action",
     );
     await fails(ann.iam("ListUsers"), "AccessDenied", /on resource: \* because no identity-based policy/);
   });
@@ -170,12 +196,14 @@ describe("users", () => {
     await fails(ann.iam("GetUser", { UserName: "nobody" }), "AccessDenied", /with an explicit deny in an identity-based policy$/);
   });
 
-  it("tags are replaced without regard to case, limited to 50, and decide through iam:ResourceTag and aws:RequestTag", async () => {
+  it("tags are replaced without regard to case, limited to 50, and decide (iam:ResourceTag, aws:RequestTag)", async () => {
     const { root, user } = await house();
     await root.iam("CreateUser", { UserName: "u" });
     await root.iam("TagUser", { UserName: "u", Tags: [{ Key: "Team", Value: "a" }, { Key: "x", Value: "1" }] });
     await root.iam("TagUser", { UserName: "u", Tags: [{ Key: "team", Value: "b" }] });
-    assert.deepEqual((await root.iam("ListUserTags", { UserName: "u" }))["Tags"], [{ Key: "team", Value: "b" }, { Key: "x", Value: "1" }]);
+    assert.deepEqual(
+      (await root.iam("ListUserTags", { UserName: "u" }))["Tags"], [{ Key: "team", Value: "b" }, { Key: "x", Value: "1" }],
+    );
     const many = Array.from({ length: 49 }, (_, index) => ({ Key: `k${index}`, Value: "" }));
     await fails(root.iam("TagUser", { UserName: "u", Tags: many }), "LimitExceeded", "Cannot exceed quota for TagsPerUser: 50");
     await root.iam("UntagUser", { UserName: "u", TagKeys: ["X"] });
@@ -193,7 +221,9 @@ describe("users", () => {
     const { user } = await house();
     const ann = await user("ann", policy(allow("iam:CreateUser")));
     await ann.iam("CreateUser", { UserName: "plain" });
-    await fails(ann.iam("CreateUser", { UserName: "t", Tags: [{ Key: "a", Value: "" }] }), "AccessDenied", /perform: iam:TagUser/);
+    await fails(
+      ann.iam("CreateUser", { UserName: "t", Tags: [{ Key: "a", Value: "" }] }), "AccessDenied", /perform: iam:TagUser/,
+    );
   });
 
   it("the lists that the destroy path asks for are empty, and there is no login profile", async () => {
