@@ -114,7 +114,7 @@ describe("seed", () => {
     for (const attempt of attempts) {
       await assert.rejects(
         attempt,
-        (error) => error instanceof ServiceError && ![KEY.secretAccessKey, "short"].some((secret) => error.message.includes(secret)),
+        (error) => error instanceof ServiceError && ![KEY.secretAccessKey, "short"].some((text) => error.message.includes(text)),
       );
     }
   });

@@ -6,7 +6,8 @@ import { fails, house, keysOf } from "./support.js";
 
 const KEY = createSecretKey(Buffer.alloc(32, 7));
 const SESSION: Session = {
-  kind: "session", accountId: "111122223333", issuer: { type: "user", id: "AIDAAAAAAAAAAAAAAAAAA" }, issuedMs: 1000, expiresMs: 901_000,
+  kind: "session", accountId: "111122223333", issuer: { type: "user", id: "AIDAAAAAAAAAAAAAAAAAA" },
+  issuedMs: 1000, expiresMs: 901_000,
 };
 
 describe("session tokens", () => {
