@@ -11,9 +11,9 @@ import { DEFAULT_ALGORITHM, requireAlgorithm, shownChecksum } from "./checksum-f
 import { shownCopySource } from "./copy-source.js";
 import type { Room } from "./deps.js";
 import { hasCustomerHeaders, resolveEncryption, type EncryptionPlan } from "./encryption.js";
-import { invalidArgument, invalidRequest } from "./errors.js";
+import { invalidArgument, invalidRequest, slowDown } from "./errors.js";
 import { quoted } from "./etags.js";
-import { openObject } from "./open-object.js";
+import { BodyGone, openObject } from "./open-object.js";
 import { checkWrite, checkWriteForm } from "./preconditions.js";
 import { shownVersionId, type PresentObject } from "./read-facts.js";
 import type { HeadSecrets } from "./records.js";
@@ -81,6 +81,10 @@ async function run(room: Room, call: Call, input: CopyObjectRequest, facts: Fact
     const head = await room.tables.heads.get(bucket.record.incarnation, input.Key);
     checkWrite(input, input.Key, currentValidators(head), false);
     return await copy(room, call, { input, facts, plan, present });
+  } catch (error) {
+    // The source was replaced while it was opened; the client's next attempt copies what is there then.
+    if (error instanceof BodyGone) throw slowDown();
+    throw error;
   } finally {
     if (plan.mode === "SSE-C") plan.key.wipe();
   }

@@ -231,22 +231,31 @@ export function isCustomerKeyOf(encryption: ObjectEncryption, customer: Secret):
   return isSameCustomerKey(key, Buffer.from(wrapped.check, "base64"));
 }
 
-/**
- * Are the KMS permissions there that showing checksums asks for? Nothing is decrypted.
- * @throws ServiceError what KMS would refuse
- */
-export async function permitChecksums(call: Call, at: OpeningFacts, encryption: ObjectEncryption): Promise<void> {
+/** The KMS calls that opening would make, to be permitted without being made. */
+function opening(at: OpeningFacts, encryption: ObjectEncryption): { readonly input: object; readonly context: Record<string, string> } | undefined {
   const [wrapped] = encryption.keys;
-  if (encryption.mode === "AES256" || encryption.mode === "SSE-C" || wrapped === undefined || wrapped.by === "customer") return;
-  const { region } = at.bucket.record;
+  if (encryption.mode === "AES256" || encryption.mode === "SSE-C" || wrapped === undefined || wrapped.by === "customer") return undefined;
   const under = wrapped.by === "bucket-key";
   const context = under
     ? { "aws:s3:arn": bucketArn(at.bucket.name) }
     : { ...storedContext(at.kmsContext, objectArn(at.bucket.name, at.key)), ...objectContext(at) };
-  const input = decryptInput(under ? wrapped.bucketKey : wrapped.blob, encryption, context);
-  await viaKms(() => call.permit("kms", "Decrypt", input, { region }));
-  const generateInput = { KeyId: encryption.keyArn, KeySpec: "AES_256", EncryptionContext: context };
-  await viaKms(() => call.permit("kms", "GenerateDataKey", generateInput, { region }));
+  return { input: decryptInput(under ? wrapped.bucketKey : wrapped.blob, encryption, context), context };
+}
+
+/** May the caller open this now? Nothing is decrypted. @throws ServiceError what KMS would refuse */
+export async function permitDecrypt(call: Call, at: OpeningFacts, encryption: ObjectEncryption): Promise<void> {
+  const planned = opening(at, encryption);
+  if (planned === undefined) return;
+  await viaKms(() => call.permit("kms", "Decrypt", planned.input, { region: at.bucket.record.region }));
+}
+
+/** Are the permissions there that showing checksums asks for: Decrypt and GenerateDataKey? @throws as `permitDecrypt` */
+export async function permitChecksums(call: Call, at: OpeningFacts, encryption: ObjectEncryption): Promise<void> {
+  const planned = opening(at, encryption);
+  if (planned === undefined) return;
+  await permitDecrypt(call, at, encryption);
+  const input = { KeyId: encryption.keyArn, KeySpec: "AES_256", EncryptionContext: planned.context };
+  await viaKms(() => call.permit("kms", "GenerateDataKey", input, { region: at.bucket.record.region }));
 }
 
 /** Whose bucket keys these are: a session is another requester than its role's next session. */

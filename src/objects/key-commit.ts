@@ -66,3 +66,34 @@ export async function commitOnKey<T>(room: Room, call: Call, work: KeyCommit<T>,
     throw error;
   }
 }
+
+export interface BucketCommit<T> {
+  readonly bucket: BucketFacts;
+  permissions(bucket: BucketFacts): readonly Permission[];
+  plan(bucket: BucketFacts, changes: Changes): Promise<T>;
+  /** As in `KeyCommit`. */
+  lost?(index: number): Promise<void>;
+}
+
+/** A commit that rests on the bucket but on no key: uploads and their parts. Errors as `commitOnKey`. */
+export async function commitInBucket<T>(room: Room, call: Call, work: BucketCommit<T>, progress = new CommitProgress()): Promise<T> {
+  let { bucket } = work;
+  const attempt = async (): Promise<T | typeof AGAIN> => {
+    const changes = noChanges();
+    changes.checks.push({ key: bucket.key, stamp: bucket.stamp });
+    const answer = await work.plan(bucket, changes);
+    progress.uncertain = true;
+    const result = await call.commit(changes);
+    progress.uncertain = false;
+    if (result.ok) return answer;
+    if (result.failed === 0) bucket = await refreshBucket(room, call, bucket, work.permissions);
+    else await work.lost?.(result.failed - 1);
+    return AGAIN;
+  };
+  try {
+    return await withRetry(attempt, { attempts: ATTEMPTS, signal: call.signal });
+  } catch (error) {
+    if (error instanceof CommitContention) throw slowDown();
+    throw error;
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * ListObjectVersions: keys in order, within a key newest first, delete markers among them. Walks the head rows (one a key)
+ * and looks into the older versions only where there are any. Source: S3 API reference §5.4, §5.6.
+ */
+import { defineOperation, type AnyOperation } from "../gate/contract.js";
+import type {
+  CommonPrefix,
+  DeleteMarkerEntry,
+  ListObjectVersionsOutput,
+  ListObjectVersionsRequest,
+  ObjectVersion,
+} from "../wire/tables/s3-types.js";
+import { findBucket, type BucketFacts } from "./buckets.js";
+import type { Room } from "./deps.js";
+import { invalidArgument } from "./errors.js";
+import { quoted } from "./etags.js";
+import { listPermission } from "./list-objects.js";
+import { delimiterOf, namePage, pageLimit } from "./list-page.js";
+import { nameEncoder } from "./url-encoding.js";
+import { checkVersionId, inverted, NULL_VERSION, sequenceOf } from "./version-ids.js";
+import { printsOf, type HeadRow } from "./versions.js";
+
+type Item = { readonly row: HeadRow; readonly isLatest: boolean } | { readonly group: string };
+
+export function listObjectVersions(room: Room): AnyOperation {
+  return defineOperation<ListObjectVersionsRequest, BucketFacts, ListObjectVersionsOutput>({
+    service: "s3",
+    name: "ListObjectVersions",
+    resolve: (input, call) => findBucket(room, call, input),
+    permissions: (input, bucket, call) => [listPermission(room, call, bucket, input, "s3:ListBucketVersions")],
+    run: (input, bucket) => run(room, bucket, input),
+  });
+}
+
+async function run(room: Room, bucket: BucketFacts, input: ListObjectVersionsRequest): Promise<ListObjectVersionsOutput> {
+  const encode = nameEncoder(input.EncodingType);
+  const limit = pageLimit(input.MaxKeys, "max-keys");
+  const marker = markerOf(input);
+  const items = limit === 0 ? [] : await collect(room, bucket.record.incarnation, input, limit + 1);
+  const shown = items.slice(0, limit);
+  const Versions: ObjectVersion[] = [];
+  const DeleteMarkers: DeleteMarkerEntry[] = [];
+  const CommonPrefixes: CommonPrefix[] = [];
+  for (const item of shown) {
+    if ("group" in item) CommonPrefixes.push({ Prefix: encode(item.group) });
+    else if (item.row.clear.object === undefined) DeleteMarkers.push(markerEntry(room, encode, item));
+    else Versions.push(versionEntry(room, encode, item));
+  }
+  const delimiter = delimiterOf(input.Delimiter);
+  return {
+    Name: bucket.name,
+    Prefix: encode(input.Prefix ?? ""),
+    KeyMarker: encode(input.KeyMarker ?? ""),
+    VersionIdMarker: marker ?? "",
+    ...(delimiter === undefined ? {} : { Delimiter: encode(delimiter) }),
+    MaxKeys: limit,
+    ...(input.EncodingType === undefined ? {} : { EncodingType: input.EncodingType }),
+    ...(items.length > limit ? { IsTruncated: true, ...nextMarkers(shown.at(-1), encode) } : { IsTruncated: false }),
+    Versions,
+    DeleteMarkers,
+    CommonPrefixes,
+  };
+}
+
+function markerOf({ KeyMarker, VersionIdMarker }: ListObjectVersionsRequest): string | undefined {
+  if (VersionIdMarker === undefined || VersionIdMarker === "") return undefined;
+  if (KeyMarker === undefined || KeyMarker === "") {
+    throw invalidArgument("A version-id marker cannot be specified without a key marker.", "version-id-marker", VersionIdMarker);
+  }
+  checkVersionId(VersionIdMarker);
+  return VersionIdMarker;
+}
+
+async function collect(room: Room, inc: string, input: ListObjectVersionsRequest, limit: number): Promise<Item[]> {
+  const items: Item[] = [];
+  const versionMarker = markerOf(input);
+  if (versionMarker !== undefined && input.KeyMarker !== undefined) {
+    items.push(...(await restOfKey(room, inc, { key: input.KeyMarker, versionMarker, limit })));
+  }
+  let after = input.KeyMarker;
+  const prefix = input.Prefix ?? "";
+  while (items.length < limit) {
+    const wanted = limit - items.length;
+    const page = await namePage(room, room.tables.heads, { inc, prefix, delimiter: delimiterOf(input.Delimiter), after, limit: wanted });
+    for (const item of page) {
+      if (items.length >= limit) break;
+      if ("group" in item) {
+        items.push(item);
+        after = item.group;
+        continue;
+      }
+      after = item.row.clear.key;
+      items.push({ row: item.row, isLatest: true });
+      if (item.row.clear.hasOlder === true && items.length < limit) {
+        const older = await room.tables.versions.list({ prefix: [inc, after], limit: limit - items.length });
+        items.push(...older.map((row) => ({ row, isLatest: false })));
+      }
+    }
+    if (page.length < wanted) break;
+  }
+  return items;
+}
+
+interface KeyRest {
+  readonly key: string;
+  readonly versionMarker: string;
+  readonly limit: number;
+}
+
+/** Versions of the marker's key that are older than the marker. */
+async function restOfKey(room: Room, inc: string, { key, versionMarker, limit }: KeyRest): Promise<Item[]> {
+  const head = await room.tables.heads.get(inc, key);
+  if (head === undefined) return [];
+  const { versionId, seq, nullSeq } = head.clear;
+  const marked = versionMarker === NULL_VERSION ? (versionId === NULL_VERSION ? seq : nullSeq) : sequenceOf(versionMarker);
+  if (marked === undefined) return [];
+  const items: Item[] = seq < marked ? [{ row: head, isLatest: true }] : [];
+  const after = room.tables.versions.key(inc, key, inverted(marked));
+  const older = await room.tables.versions.list({ prefix: [inc, key], after, limit });
+  return [...items, ...older.map((row) => ({ row, isLatest: false }))].slice(0, limit);
+}
+
+function nextMarkers(last: Item | undefined, encode: (name: string) => string): ListObjectVersionsOutput {
+  if (last === undefined) return {};
+  if ("group" in last) return { NextKeyMarker: encode(last.group) };
+  return { NextKeyMarker: encode(last.row.clear.key), NextVersionIdMarker: last.row.clear.versionId };
+}
+
+type RowItem = Extract<Item, { row: HeadRow }>;
+
+function markerEntry(room: Room, encode: (name: string) => string, { row, isLatest }: RowItem): DeleteMarkerEntry {
+  const { key, versionId, modifiedMs, owner } = row.clear;
+  return {
+    Key: encode(key),
+    VersionId: versionId,
+    IsLatest: isLatest,
+    LastModified: new Date(modifiedMs),
+    Owner: { ID: room.canonicalIdOf(owner) },
+  };
+}
+
+function versionEntry(room: Room, encode: (name: string) => string, item: RowItem): ObjectVersion {
+  const { object } = item.row.clear;
+  return {
+    ...markerEntry(room, encode, item),
+    ETag: quoted(printsOf(item.row).etag),
+    ...(object?.checksum === undefined ? {} : { ChecksumAlgorithm: [object.checksum.algorithm], ChecksumType: object.checksum.type }),
+    Size: object?.sizeBytes ?? 0,
+    StorageClass: object?.storageClass ?? "STANDARD",
+  };
+}
