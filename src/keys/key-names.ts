@@ -1,5 +1,6 @@
 /** What other rooms need to know of a key's name without deciding anything: the ARN behind it. */
 import { keyArn } from "../lib/arn.js";
+import { ServiceError } from "../lib/errors.js";
 import { parseKeyReference } from "./identifiers.js";
 import type { Kms } from "./kms.js";
 import { ensureManagedKey, MANAGED_ALIAS } from "./managed-keys.js";
@@ -19,7 +20,8 @@ export async function resolveKeyArn(kms: Kms, { region, account, keyId, nowMs }:
   let reference: ReturnType<typeof parseKeyReference>;
   try {
     reference = parseKeyReference(keyId, { region, aliases: true, invalidArn: true });
-  } catch {
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
     return undefined; // not a name of any key: using it says so, in the words of the operation that does
   }
   const owner = reference.account ?? account;

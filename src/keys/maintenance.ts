@@ -56,6 +56,15 @@ function walk(kms: Kms, visit: (found: Found<KeyClear>, nowMs: number) => Promis
   };
 }
 
+/** Removes this key now if its deletion date has passed: for whoever needs its id or names again before the job has come. */
+export async function removeGoneKey(kms: Kms, place: { readonly region: string; readonly keyId: string }, nowMs: number): Promise<void> {
+  for (;;) {
+    const found = await kms.tables.keys.get(place.region, place.keyId);
+    if (found === undefined || !isGone(found.clear, nowMs)) return;
+    await removeKey(kms, found, nowMs);
+  }
+}
+
 async function removeKey(kms: Kms, found: Found<KeyClear>, nowMs: number): Promise<"more" | "done"> {
   const { region, keyId } = found.clear;
   const grants = await kms.tables.grants.list({ prefix: [region, keyId], limit: GRANTS_PER_COMMIT });

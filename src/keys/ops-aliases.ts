@@ -19,7 +19,7 @@ import type { Kms } from "./kms.js";
 import { LIMITS, MAX_ALIASES_PER_KEY } from "./limits.js";
 import { loadKey } from "./load.js";
 import { PREDEFINED_ALIASES } from "./managed-keys.js";
-import { accountOf, refuseManaged } from "./ops-keys.js";
+import { accountOf, refuseManaged } from "./key-change.js";
 import { page, pageSize, pageStart } from "./pages.js";
 import { aliasPermission, iamPermission, keyPermission } from "./permission.js";
 import type { AliasClear } from "./records.js";

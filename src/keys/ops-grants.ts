@@ -22,7 +22,7 @@ import type { KeyFacts } from "./key-facts.js";
 import type { Kms } from "./kms.js";
 import { LIMITS, MAX_GRANTS_PER_KEY } from "./limits.js";
 import { loadKey } from "./load.js";
-import { accountOf, refuseManaged } from "./ops-keys.js";
+import { accountOf, refuseManaged } from "./key-change.js";
 import { page, pageSize, pageStart } from "./pages.js";
 import { iamPermission, keyPermission } from "./permission.js";
 import type { GrantClear } from "./records.js";

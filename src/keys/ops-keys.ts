@@ -1,23 +1,23 @@
 /** The life of a key: create, describe, list, enable, disable, delete. Source: kms service model; kms.md §1, §6, §7. */
 import { defineOperation } from "../gate/contract.js";
-import type { AnyOperation, Call } from "../gate/contract.js";
+import type { AnyOperation } from "../gate/contract.js";
+import { keyArn } from "../lib/arn.js";
 import { DAY_MS } from "../lib/clock.js";
 import { uuid } from "../lib/ids.js";
-import { keyArn } from "../lib/arn.js";
-import { ServiceError } from "../lib/errors.js";
 import type { Context } from "../policy/types.js";
 import type {
   CancelKeyDeletionRequest, CancelKeyDeletionResponse, CreateKeyRequest, CreateKeyResponse, DescribeKeyRequest,
   DescribeKeyResponse, DisableKeyRequest, EnableKeyRequest, ListKeysRequest, ListKeysResponse,
   ScheduleKeyDeletionRequest, ScheduleKeyDeletionResponse, UpdateKeyDescriptionRequest,
 } from "../wire/tables/kms-types.js";
+import { auditDate, auditMetadata } from "./audit-values.js";
 import { defineChange } from "./change.js";
 import { requestTagContext, specContext } from "./conditions.js";
 import { newKeyBatch } from "./create.js";
 import { requireCreatable } from "./key-kinds.js";
-import { isGone, requireState } from "./key.js";
-import type { Key } from "./key.js";
-import { keyFacts, updateKey } from "./key-facts.js";
+import { accountOf, keyChange } from "./key-change.js";
+import { isGone } from "./key.js";
+import { keyFacts } from "./key-facts.js";
 import type { KeyFacts } from "./key-facts.js";
 import { checkLockout, defaultPolicy, storablePolicy } from "./key-policy.js";
 import type { Kms } from "./kms.js";
@@ -25,7 +25,7 @@ import { DEFAULT_DELETION_WINDOW_DAYS, LIMITS } from "./limits.js";
 import { keyMetadata } from "./metadata.js";
 import { page, pageSize, pageStart } from "./pages.js";
 import { iamPermission, keyPermission } from "./permission.js";
-import type { KeyClear, KeySecret } from "./records.js";
+import type { KeySecret } from "./records.js";
 import { checkNewTags } from "./tags.js";
 import { validate } from "./validate.js";
 
@@ -130,45 +130,6 @@ function listKeys(kms: Kms): AnyOperation {
   });
 }
 
-/** An operation on a key of the caller's account that rewrites its row and needs `kms:<name>`. */
-export function keyChange<I extends { readonly KeyId: string }, O>(
-  kms: Kms,
-  name: keyof typeof LIMITS,
-  rule: {
-    readonly context?: (input: I) => Context;
-    /** Checked before anything is read. */
-    readonly check?: (input: I) => void;
-    /** New row parts; nothing: the key is so already. */
-    readonly change: (input: I, key: Key, call: Call) => { readonly clear?: KeyClear; readonly secret?: KeySecret; readonly output: O };
-  },
-): AnyOperation {
-  return defineChange<I, KeyFacts, O>({
-    name,
-    async resolve(input, call) {
-      validate(input, LIMITS[name]);
-      rule.check?.(input);
-      return keyFacts(kms, input, { action: `kms:${name}` }, call);
-    },
-    permissions: (input, facts, call) => [
-      keyPermission(facts, { action: name, ...(rule.context === undefined ? {} : { context: rule.context(input) }) }, call),
-    ],
-    async attempt(input, { key }, call) {
-      refuseManaged(key);
-      requireState(name, key);
-      const { output, ...change } = rule.change(input, key, call);
-      if (change.clear === undefined && change.secret === undefined) return { output };
-      return { batch: updateKey(kms, key, change), output };
-    },
-  });
-}
-
-/** The policies of AWS managed keys permit no change; this holds whatever a policy says. */
-export function refuseManaged(key: Key): void {
-  if (key.clear.manager === "AWS") {
-    throw new ServiceError("UnsupportedOperationException", `${key.arn} is an AWS managed key, which cannot be changed.`);
-  }
-}
-
 function stateChanges(kms: Kms): AnyOperation[] {
   const switchTo = (name: "EnableKey" | "DisableKey", enabled: boolean): AnyOperation =>
     keyChange<EnableKeyRequest | DisableKeyRequest, undefined>(kms, name, {
@@ -205,27 +166,3 @@ function cancelKeyDeletion(kms: Kms): AnyOperation {
     },
   });
 }
-
-/** KMS never accepts anonymous callers, and services own no keys here. */
-export function accountOf(call: Call): string {
-  const { accountId } = call.principal;
-  if (accountId === undefined) throw new ServiceError("AccessDeniedException", "The caller has no account.");
-  return accountId;
-}
-
-/** CloudTrail's date inside `responseElements`: `Aug 10, 2022, 10:38:27 PM`. */
-export function auditDate(ms: number): string {
-  const parts = new Intl.DateTimeFormat("en-US", {
-    timeZone: "UTC", month: "short", day: "numeric", year: "numeric", hour: "numeric", minute: "2-digit", second: "2-digit", hour12: true,
-  });
-  return parts.format(new Date(ms)).replace(/\u202f/g, " ");
-}
-
-function auditMetadata(metadata: object): Record<string, unknown> {
-  const shown = Object.entries(metadata).map(([name, value]) => {
-    const member = name === "AWSAccountId" ? "aWSAccountId" : name.slice(0, 1).toLowerCase() + name.slice(1);
-    return [member, value instanceof Date ? auditDate(value.getTime()) : value] as const;
-  });
-  return Object.fromEntries(shown);
-}
-

@@ -15,7 +15,7 @@ import { keyFacts } from "./key-facts.js";
 import type { KeyFacts } from "./key-facts.js";
 import type { Kms } from "./kms.js";
 import { DEFAULT_ROTATION_PERIOD_DAYS, LIMITS, MAX_ON_DEMAND_ROTATIONS } from "./limits.js";
-import { keyChange, refuseManaged } from "./ops-keys.js";
+import { keyChange, refuseManaged } from "./key-change.js";
 import { page, pageSize, pageStart } from "./pages.js";
 import { keyPermission } from "./permission.js";
 import type { MaterialClear } from "./records.js";

@@ -14,7 +14,7 @@ import type { KeyFacts } from "./key-facts.js";
 import { checkLockout, shownPolicy, storablePolicy } from "./key-policy.js";
 import type { Kms } from "./kms.js";
 import { LIMITS, MAX_TAGS } from "./limits.js";
-import { keyChange, refuseManaged } from "./ops-keys.js";
+import { keyChange, refuseManaged } from "./key-change.js";
 import { page, pageSize, pageStart } from "./pages.js";
 import { keyPermission } from "./permission.js";
 import { checkNewTags, refuseReserved, tagError } from "./tags.js";

@@ -2,12 +2,15 @@
 import { keyArn } from "../lib/arn.js";
 import { uuid } from "../lib/ids.js";
 import type { Batch } from "../stores/contract.js";
+import type { Found } from "../stores/records.js";
 import { newKeyBatch } from "./create.js";
 import type { Key } from "./key.js";
 import { together, updateKey } from "./key-facts.js";
 import { defaultPolicy, storablePolicy } from "./key-policy.js";
 import type { Kms } from "./kms.js";
 import { loadKey } from "./load.js";
+import { removeGoneKey } from "./maintenance.js";
+import type { AliasClear } from "./records.js";
 
 export interface KeyDeclaration {
   readonly account: string;
@@ -38,7 +41,8 @@ export async function seedKey(kms: Kms, declared: KeyDeclaration, nowMs: number)
 
 async function plan(kms: Kms, declared: KeyDeclaration, nowMs: number): Promise<{ keyId: string; batch: Batch | undefined }> {
   const { account, region, alias } = declared;
-  const aliasRow = alias === undefined ? undefined : await kms.tables.aliases.get(account, region, alias);
+  if (declared.id !== undefined) await removeGoneKey(kms, { region, keyId: declared.id }, nowMs);
+  const aliasRow = await aliasNow(kms, declared, nowMs);
   const keyId = declared.id ?? aliasRow?.clear.keyId;
   if (aliasRow !== undefined && aliasRow.clear.keyId !== keyId) {
     throw new Error(`seed: ${alias ?? ""} belongs to key ${aliasRow.clear.keyId} already`);
@@ -56,6 +60,15 @@ async function plan(kms: Kms, declared: KeyDeclaration, nowMs: number): Promise<
     ...(alias === undefined ? {} : { alias }),
   });
   return { keyId: made.clear.keyId, batch: made.batch };
+}
+
+/** The alias row; one whose key is past its deletion date is removed with it. */
+async function aliasNow(kms: Kms, { account, region, alias }: KeyDeclaration, nowMs: number): Promise<Found<AliasClear> | undefined> {
+  if (alias === undefined) return undefined;
+  const row = await kms.tables.aliases.get(account, region, alias);
+  if (row === undefined) return undefined;
+  await removeGoneKey(kms, { region, keyId: row.clear.keyId }, nowMs);
+  return kms.tables.aliases.get(account, region, alias);
 }
 
 async function update(

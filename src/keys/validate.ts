@@ -93,10 +93,13 @@ function lengthOf(value: unknown): number | undefined {
   return undefined;
 }
 
+/** Longer values are cut: the message also goes to the audit log. */
+const SHOWN_LENGTH = 2048;
+
 /** Blobs and structures show no value: they may be secret. */
 function shown(value: unknown): string {
-  if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") return `Value '${value}'`;
-  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return `Value '[${value.join(", ")}]'`;
+  if (typeof value === "string" || typeof value === "number") return `Value '${String(value).slice(0, SHOWN_LENGTH)}'`;
+  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return `Value '[${value.join(", ").slice(0, SHOWN_LENGTH)}]'`;
   return "Value";
 }
 

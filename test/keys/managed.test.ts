@@ -124,5 +124,11 @@ test("a seeded key: made once, brought up to what is declared, then left alone",
   assert.equal(await seedKey(world.kms, byAlias, world.clock.now()), await seedKey(world.kms, byAlias, world.clock.now()));
   await assert.rejects(seedKey(world.kms, { ...declared, account: AWAY, alias: undefined }, world.clock.now()), /belongs to account/);
   await assert.rejects(seedKey(world.kms, { ...byAlias, id }, world.clock.now()), /belongs to key/);
+  await world.call("ScheduleKeyDeletion", { KeyId: id, PendingWindowInDays: 7 });
+  await seedKey(world.kms, declared, world.clock.now());
+  assert.equal((await world.call("DescribeKey", { KeyId: id })).KeyMetadata?.KeyState, "PendingDeletion");
+  world.clock.advance(7 * DAY_MS);
+  await seedKey(world.kms, declared, world.clock.now());
+  assert.equal((await world.call("DescribeKey", { KeyId: "alias/seeded" })).KeyMetadata?.KeyState, "Enabled");
   await fails(seedKey(world.kms, { ...byAlias, alias: "alias/x", policy: "{" }, world.clock.now()), "MalformedPolicyDocumentException");
 });
