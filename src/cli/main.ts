@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The `coffer` command. Each subcommand lives in its own file; this one only parses. */
+import cluster from "node:cluster";
 import { realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Command, Option } from "commander";
@@ -12,6 +13,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command("coffer").description("S3 storage in which encryption is real, with a KMS inside").version(VERSION);
   configured(program.command("serve").description("start the server"), async (config) => {
     const { serve } = await import("../server/serve.js");
+    // Workers start with this file, whatever started the primary.
+    if (cluster.isPrimary) cluster.setupPrimary({ exec: fileURLToPath(import.meta.url), args: [...argv] });
     process.exitCode = await serve(config);
   });
   configured(program.command("env").description('print AWS_… variables: eval "$(coffer env)"'), async (config) => {
@@ -35,6 +38,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     const expected = error instanceof ConfigError || error.name === "KeyFileProblem" || error.name === "StoreError";
     process.stderr.write(`coffer: ${expected ? error.message : error.stack ?? error.message}\n`);
     process.exitCode = 1;
+    // Its channel to the primary would keep a worker alive.
+    if (cluster.isWorker) process.exit();
   }
 }
 
@@ -61,6 +66,6 @@ function kebab(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-/** Started as a program, not imported (by tools/start.mjs or a test). */
+/** Started as a program, not imported (by bin/coffer.cjs or a test). */
 const invoked = process.argv[1];
 if (invoked !== undefined && realpathSync(invoked) === fileURLToPath(import.meta.url)) await main(process.argv.slice(2));

@@ -8,7 +8,7 @@ import type { AddressInfo } from "node:net";
 import { once } from "node:events";
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../lib/clock.js";
 import type { Log } from "../lib/log.js";
-import type { HostPort } from "./config.js";
+import { ConfigError, type HostPort } from "./config.js";
 import { loadCredentials, watchCredentials, type TlsMaterial } from "./tls.js";
 
 /** Answers one request; never throws. `continueRequested`: the client waits for `100 Continue`. */
@@ -48,7 +48,11 @@ async function start(server: Server | HttpsServer, scheme: string, { host, port 
   const busy = new Set<ServerResponse>();
   const serve = (continueRequested: boolean): RequestListener => (request, response) => {
     busy.add(response);
-    response.once("close", () => busy.delete(response));
+    response.once("close", () => {
+      busy.delete(response);
+      // A keep-alive connection whose answer had begun before the drain is told of it here.
+      if (draining) setImmediate(() => server.closeIdleConnections());
+    });
     if (draining) response.setHeader("connection", "close");
     void handler(request, response, continueRequested);
   };
@@ -57,7 +61,12 @@ async function start(server: Server | HttpsServer, scheme: string, { host, port 
   server.on("request", serve(false));
   server.on("checkContinue", serve(true));
   server.listen({ host, port, backlog: 1024 });
-  await once(server, "listening");
+  try {
+    await once(server, "listening");
+  } catch (cause) {
+    onClose();
+    throw new ConfigError(`cannot listen on ${host}:${port}: ${(cause as Error).message}`, { cause });
+  }
   const bound = server.address() as AddressInfo;
   const shown = host.includes(":") ? `[${host}]` : host === "0.0.0.0" ? "127.0.0.1" : host;
   return {

@@ -18,6 +18,8 @@ export class Metrics {
   constructor() {
     collectDefaultMetrics({ register: this.registry });
     AggregatorRegistry.setRegistries([this.registry]);
+    // In a worker, making one is what answers the primary's question.
+    if (cluster.isWorker) new AggregatorRegistry();
   }
 
   /** What the gate tells of; `answered` also times the operation until its answer is ready. */

@@ -1,7 +1,11 @@
 /** `/-/live`, `/-/ready`, `/-/metrics`: for supervisors, on the service host only, without credentials. */
 import type { Answer } from "../gate/gate.js";
+import { SECOND_MS } from "../lib/clock.js";
 import type { RoutedOperational } from "../wire/contract.js";
 import { metricsText, type Metrics } from "./metrics.js";
+
+/** A store that takes longer does not serve. */
+const READY_WITHIN_MS = 2 * SECOND_MS;
 
 export type Operational = (routed: RoutedOperational) => Promise<Answer>;
 
@@ -13,7 +17,7 @@ export function createOperational(metrics: Metrics, ready: () => Promise<void>):
       case "/-/live":
         return text(200, "live\n");
       case "/-/ready":
-        return ready().then(
+        return within(READY_WITHIN_MS, ready()).then(
           () => text(200, "ready\n"),
           (error: Error) => text(503, `not ready: ${error.message}\n`),
         );
@@ -23,6 +27,14 @@ export function createOperational(metrics: Metrics, ready: () => Promise<void>):
         return text(404, "not found\n");
     }
   };
+}
+
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer from the store within ${ms} ms`)), ms);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
 function text(status: number, body: string, type = "text/plain; charset=utf-8"): Answer {

@@ -28,9 +28,10 @@ export async function prepare(config: Config, clock: Clock, log: Log): Promise<P
   const seed = config.seedFile === undefined ? undefined : parseSeed(readSeed(config.seedFile), { account: config.accountId, region: config.region });
   const { place, removePlace } = placeFor(config);
   const lock = config.memory ? undefined : await lockData(config);
+  let app: App | undefined;
   try {
     const tls = config.tlsListen === undefined ? undefined : ensureTlsMaterial(place, clock.now());
-    const app = await openApp(config, clock, log);
+    app = await openApp(config, clock, log);
     await app.iam.seed.ensureAccount(config.accountId);
     const made = await ensureRootCredential(config, app);
     if (seed !== undefined) await applySeed(app, seed, clock);
@@ -44,6 +45,7 @@ export async function prepare(config: Config, clock: Clock, log: Log): Promise<P
       },
     };
   } catch (error) {
+    await app?.close();
     await lock?.release();
     removePlace();
     throw error;
@@ -54,7 +56,10 @@ export async function prepare(config: Config, clock: Clock, log: Log): Promise<P
 function placeFor(config: Config): { place: Config; removePlace: () => void } {
   if (!config.memory) return { place: config, removePlace: () => {} };
   const configDir = mkdtempSync(join(tmpdir(), "coffer-"));
-  return { place: { ...config, configDir }, removePlace: () => rmSync(configDir, { recursive: true, force: true }) };
+  const removePlace = (): void => rmSync(configDir, { recursive: true, force: true });
+  // Also when a second Ctrl-C ends the process at once.
+  process.once("exit", removePlace);
+  return { place: { ...config, configDir }, removePlace };
 }
 
 async function lockData(config: Config): Promise<DirectoryLock> {

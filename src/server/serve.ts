@@ -15,6 +15,8 @@ import { ensureTlsMaterial } from "./tls.js";
 import { startWorker, type WorkerUrls } from "./worker.js";
 
 const DRAIN_MS = 20 * SECOND_MS;
+/** npm passes on the signal that the terminal has sent to its whole group already: not a second Ctrl-C. */
+const SAME_KEYPRESS_MS = 500;
 /** A worker that dies is replaced, but not in a loop: so many deaths within a minute end the server. */
 const MAX_DEATHS_A_MINUTE = 5;
 
@@ -31,13 +33,16 @@ export async function serve(config: Config): Promise<number> {
 }
 
 async function serveAlone(config: Config, prepared: Prepared, log: Log): Promise<number> {
-  const worker = await startWorker(config, prepared.app, prepared.tls, log);
-  announce(config, prepared, worker.urls);
-  await stopSignal();
-  log.info({}, "draining");
-  onSecondSignalExit();
-  await worker.drain(DRAIN_MS);
-  await prepared.app.close();
+  try {
+    const worker = await startWorker(config, prepared.app, prepared.tls, log);
+    announce(config, prepared, worker.urls);
+    await stopSignal();
+    log.info({}, "draining");
+    onSecondSignal(() => process.exit(130));
+    await worker.drain(DRAIN_MS);
+  } finally {
+    await prepared.app.close();
+  }
   return 0;
 }
 
@@ -45,6 +50,7 @@ async function serveAlone(config: Config, prepared: Prepared, log: Log): Promise
 async function supervise(config: Config, prepared: Prepared, log: Log): Promise<number> {
   await prepared.app.close();
   const deaths: number[] = [];
+  let serving = false;
   let draining = false;
   let giveUp: (() => void) | undefined;
   const failed = new Promise<void>((resolve) => (giveUp = resolve));
@@ -53,19 +59,35 @@ async function supervise(config: Config, prepared: Prepared, log: Log): Promise<
     log.error({ worker: worker.id, code, signal }, "worker died");
     const now = systemClock.now();
     deaths.push(now);
-    if (deaths.filter((at) => now - at < 60 * SECOND_MS).length > MAX_DEATHS_A_MINUTE) giveUp?.();
+    // One that dies before anything was served has said why, and the next would say the same.
+    if (!serving || deaths.filter((at) => now - at < 60 * SECOND_MS).length > MAX_DEATHS_A_MINUTE) giveUp?.();
     else void fork();
   });
   aggregateMetrics();
-  const first = await Promise.race([fork(), failed]);
-  if (first === undefined) return endWorkers(1);
-  for (let count = 1; count < config.workers; count += 1) await fork();
-  announce(config, prepared, first);
-  const cause = await Promise.race([stopSignal().then(() => "signal" as const), failed]);
+  const signal = stopSignal();
+  const urls = await Promise.race([startAll(config.workers), failed, signal]);
+  if (urls !== undefined) {
+    serving = true;
+    announce(config, prepared, urls);
+  }
+  const code = await Promise.race([signal.then(() => 0), failed.then(() => 1)]);
   draining = true;
-  onSecondSignalExit();
+  onSecondSignal(() => {
+    for (const worker of livingWorkers()) worker.process.kill("SIGKILL");
+    process.exit(130);
+  });
   log.info({}, "draining");
-  return endWorkers(cause === "signal" ? 0 : 1);
+  return endWorkers(code);
+}
+
+/** @returns where they listen, all at the same place; undefined if one died before it did */
+async function startAll(count: number): Promise<WorkerUrls | undefined> {
+  let urls: WorkerUrls | undefined;
+  for (let started = 0; started < count; started += 1) {
+    urls = await fork();
+    if (urls === undefined) return undefined;
+  }
+  return urls;
 }
 
 /** @returns where the worker listens; undefined if it died before it did */
@@ -73,16 +95,26 @@ async function fork(): Promise<WorkerUrls | undefined> {
   const worker = cluster.fork();
   return new Promise((resolve) => {
     worker.on("message", (message: { coffer?: string; urls?: WorkerUrls }) => {
-      if (message.coffer === "listening") resolve(message.urls);
+      if (message.coffer !== "listening") return;
+      listening.add(worker);
+      resolve(message.urls);
     });
     worker.once("exit", () => resolve(undefined));
   });
 }
 
+/** Workers that serve, and so hear when they are told to drain. */
+const listening = new WeakSet<Worker>();
+
+const livingWorkers = (): Worker[] => Object.values(cluster.workers ?? {}).filter((worker): worker is Worker => worker !== undefined && !worker.isDead());
+
 async function endWorkers(code: number): Promise<number> {
-  const all = Object.values(cluster.workers ?? {}).filter((worker): worker is Worker => worker !== undefined && !worker.isDead());
+  const all = livingWorkers();
   const ended = all.map((worker) => once(worker, "exit"));
-  for (const worker of all) if (worker.isConnected()) worker.send({ coffer: "drain" });
+  for (const worker of all) {
+    if (listening.has(worker) && worker.isConnected()) worker.send({ coffer: "drain" });
+    else worker.process.kill("SIGKILL");
+  }
   const timer = setTimeout(() => all.forEach((worker) => worker.process.kill("SIGKILL")), DRAIN_MS + 5 * SECOND_MS);
   await Promise.all(ended);
   clearTimeout(timer);
@@ -97,7 +129,10 @@ async function serveAsClusterWorker(config: Config, log: Log): Promise<number> {
   // Made by the primary before it forked: this finds it.
   const tls = config.tlsListen === undefined ? undefined : ensureTlsMaterial(config, systemClock.now());
   const app = await openApp(config, systemClock, log);
-  const worker = await startWorker(config, app, tls, log);
+  const worker = await startWorker(config, app, tls, log).catch(async (error: unknown) => {
+    await app.close();
+    throw error;
+  });
   process.send?.({ coffer: "listening", urls: worker.urls });
   await end;
   await worker.drain(DRAIN_MS);
@@ -120,10 +155,13 @@ function stopSignal(): Promise<void> {
   });
 }
 
-function onSecondSignalExit(): void {
-  const end = (): never => process.exit(130);
-  process.on("SIGINT", end);
-  process.on("SIGTERM", end);
+function onSecondSignal(end: () => void): void {
+  const firstMs = performance.now();
+  const onSignal = (): void => {
+    if (performance.now() - firstMs > SAME_KEYPRESS_MS) end();
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
 }
 
 /** What the operator sees. The secret goes to a terminal only, never into a pipe or a log. */

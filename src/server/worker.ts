@@ -3,7 +3,7 @@ import type { Log } from "../lib/log.js";
 import type { App } from "./app.js";
 import type { Config } from "./config.js";
 import { createHandler } from "./handler.js";
-import { listenHttp, listenHttps, type Listener } from "./listen.js";
+import { listenHttp, listenHttps, type Handler, type Listener } from "./listen.js";
 import { createOperational } from "./operational.js";
 import type { TlsMaterial } from "./tls.js";
 
@@ -27,7 +27,10 @@ export async function startWorker(config: Config, app: App, tls: TlsMaterial | u
     log,
   });
   const http: Listener | undefined = config.listen === undefined ? undefined : await listenHttp(config.listen, handler);
-  const https = config.tlsListen === undefined || tls === undefined ? undefined : await listenHttps(config.tlsListen, tls, handler, log);
+  const https = await startHttps(config, tls, handler, log).catch(async (error: unknown) => {
+    await http?.drain(0);
+    throw error;
+  });
   app.startJobs();
   return {
     urls: {
@@ -36,4 +39,8 @@ export async function startWorker(config: Config, app: App, tls: TlsMaterial | u
     },
     drain: async (graceMs) => void (await Promise.all([http?.drain(graceMs), https?.drain(graceMs)])),
   };
+}
+
+async function startHttps(config: Config, tls: TlsMaterial | undefined, handler: Handler, log: Log): Promise<Listener | undefined> {
+  return config.tlsListen === undefined || tls === undefined ? undefined : listenHttps(config.tlsListen, tls, handler, log);
 }
