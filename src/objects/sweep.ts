@@ -1,0 +1,226 @@
+/**
+ * What takes away blobs that nobody owns any more: pending ones whose writer died, garbage older than the longest read,
+ * parts of aborted or completed uploads, uploads of deleted buckets. Bounded steps for the jobs room; each can be repeated
+ * after a crash at any point, because a blob goes before the row that names it.
+ * Source: docs/spec/objects.md §4; DESIGN §5 "Sweep".
+ */
+import { decodeKey } from "../stores/key-encoding.js";
+import type { Found } from "../stores/records.js";
+import type { Room } from "./deps.js";
+import { addGarbage, GARBAGE, LIVE, noChanges, PENDING, timeText, type Changes } from "./ledger.js";
+import { MAX_PARTS } from "./part-table.js";
+import { unpackJson, type GarbageRecord, type LedgerRecord, type PartEntry, type PendingRecord, type Segment } from "./records.js";
+
+export type StepResult = "more" | "done";
+
+/** Rows of one step. */
+const BATCH = 100;
+
+/**
+ * One step of everything: expired pending rows, then old garbage.
+ * @returns `more` when there may be work left
+ */
+export async function sweepStep(room: Room): Promise<StepResult> {
+  const expired = await sweepPending(room);
+  return expired === "more" ? "more" : sweepGarbage(room);
+}
+
+/** Blobs whose writer let the lease run out, a grace ago. */
+export async function sweepPending(room: Room): Promise<StepResult> {
+  const { ledger } = room.tables;
+  const overdue = room.clock.now() - room.settings.limits.leaseMs;
+  let after: Buffer | undefined;
+  let taken = 0;
+  for (let pages = 0; pages < BATCH; pages++) {
+    const rows = await ledger.list({ prefix: [PENDING], limit: BATCH, ...(after === undefined ? {} : { after }) });
+    for (const row of rows) {
+      if (!isPending(row.clear) || row.clear.leaseUntilMs > overdue) continue;
+      if (await takePending(room, row)) taken++;
+    }
+    if (rows.length < BATCH) return "done";
+    if (taken >= BATCH) return "more";
+    after = rows.at(-1)?.key;
+  }
+  return "more";
+}
+
+const isPending = (record: LedgerRecord): record is PendingRecord => "leaseUntilMs" in record;
+
+/**
+ * The row first becomes garbage under its stamp: a writer that wakes up loses its commit, so the blob below is nobody's.
+ */
+async function takePending(room: Room, row: Found<LedgerRecord>): Promise<boolean> {
+  const [, id] = decodeKey(row.key, ["string", "string"]);
+  const changes = noChanges();
+  changes.checks.push({ key: row.key, stamp: row.stamp });
+  changes.deletes.push(row.key);
+  addGarbage(room, changes, id, { kind: "segment", inc: "", segment: id, at: "blob" });
+  return (await room.store.commit(changes)).ok;
+}
+
+/** Garbage older than the longest read. */
+export async function sweepGarbage(room: Room): Promise<StepResult> {
+  const { ledger } = room.tables;
+  const oldest = room.clock.now() - room.settings.limits.graceMs;
+  const rows = await ledger.list({ prefix: [GARBAGE], limit: BATCH });
+  const end = ledger.key(GARBAGE, timeText(Math.max(0, oldest + 1)));
+  for (const row of rows) {
+    // Rows are in order of time: behind the first young one all are young.
+    if (Buffer.compare(row.key, end) >= 0) return "done";
+    if ((await takeAway(room, row, row.clear as GarbageRecord)) === "more") return "more";
+  }
+  return rows.length < BATCH ? "done" : "more";
+}
+
+async function takeAway(room: Room, row: Found<LedgerRecord>, garbage: GarbageRecord): Promise<StepResult> {
+  switch (garbage.kind) {
+    case "segment":
+      await room.blobs.delete(garbage.segment);
+      await finish(room, row, []);
+      return "done";
+    case "parts":
+      return takeParts(room, row, garbage);
+    case "upload":
+      return takeUploadParts(room, row, garbage, new Set());
+    case "upload-rest":
+      return takeUploadParts(room, row, garbage, await keptSegments(room, garbage));
+    case "upload-answer":
+      await finish(room, row, [room.tables.uploads.key(garbage.inc, garbage.uploadId)]);
+      return "done";
+    case "bucket":
+      return takeUploads(room, row, garbage.inc);
+  }
+}
+
+async function finish(room: Room, row: Found<LedgerRecord>, deletes: readonly Uint8Array[]): Promise<void> {
+  await room.store.commit({ checks: [{ key: row.key, stamp: row.stamp }], deletes: [row.key, ...deletes] });
+}
+
+type OfUpload = Extract<GarbageRecord, { uploadId: string }>;
+
+/** Blobs are deleted at once; their rows, and body rows, in the commit that follows. */
+async function dropSegments(room: Room, inc: string, segments: readonly Segment[], changes: Changes): Promise<void> {
+  for (const { id, at } of segments) {
+    if (at === "inline") changes.deletes.push(room.tables.bodies.key(inc, id));
+    else {
+      await room.blobs.delete(id);
+      changes.deletes.push(room.tables.ledger.key(LIVE, id));
+    }
+  }
+}
+
+/** One page of the part table of a deleted multipart object; the garbage row goes with the last. */
+async function takeParts(room: Room, row: Found<LedgerRecord>, { inc, uploadId }: OfUpload): Promise<StepResult> {
+  const [page] = await room.tables.partTables.list({ prefix: [inc, uploadId], limit: 1 });
+  if (page === undefined) {
+    await finish(room, row, []);
+    return "done";
+  }
+  const changes = noChanges();
+  const entries = unpackJson<PartEntry[]>(page.sealed()) ?? [];
+  await dropSegments(room, inc, entries.map((entry) => entry.segment), changes);
+  changes.deletes.push(page.key);
+  await room.store.commit(changes);
+  return "more";
+}
+
+/** Segments that the completed object owns: they stay. */
+async function keptSegments(room: Room, { inc, uploadId }: OfUpload): Promise<ReadonlySet<string>> {
+  const kept = new Set<string>();
+  const pages = await room.tables.partTables.list({ prefix: [inc, uploadId], limit: MAX_PARTS });
+  for (const page of pages) for (const { segment } of unpackJson<PartEntry[]>(page.sealed()) ?? []) kept.add(segment.id);
+  return kept;
+}
+
+/** Part rows of an upload that is over, and the bodies that no object took over. */
+async function takeUploadParts(
+  room: Room,
+  row: Found<LedgerRecord>,
+  { inc, uploadId, kind }: OfUpload,
+  kept: ReadonlySet<string>,
+): Promise<StepResult> {
+  const parts = await room.tables.uploadParts.list({ prefix: [inc, uploadId], limit: BATCH });
+  const changes = noChanges();
+  const loose = parts.map((part) => part.clear.segment).filter((segment) => !kept.has(segment.id));
+  await dropSegments(room, inc, loose, changes);
+  changes.deletes.push(...parts.map((part) => part.key));
+  if (parts.length < BATCH) {
+    changes.deletes.push(row.key);
+    // An aborted upload may have written part table pages before its Complete failed.
+    if (kind === "upload") {
+      const pages = await room.tables.partTables.list({ prefix: [inc, uploadId], limit: MAX_PARTS });
+      changes.deletes.push(...pages.map((page) => page.key));
+    }
+  }
+  await room.store.commit(changes);
+  return parts.length < BATCH ? "done" : "more";
+}
+
+/** Uploads that were open when their bucket was deleted. */
+async function takeUploads(room: Room, row: Found<LedgerRecord>, inc: string): Promise<StepResult> {
+  const uploads = await room.tables.uploads.list({ prefix: [inc], limit: BATCH });
+  const changes = noChanges();
+  for (const { key, clear } of uploads) {
+    changes.deletes.push(key);
+    if (clear.state.kind === "completed") continue;
+    changes.deletes.push(room.tables.uploadsByKey.key(inc, clear.key, clear.uploadId));
+    addGarbage(room, changes, clear.uploadId, { kind: "upload", inc, uploadId: clear.uploadId });
+  }
+  if (uploads.length < BATCH) changes.deletes.push(row.key);
+  await room.store.commit(changes);
+  return uploads.length < BATCH ? "done" : "more";
+}
+
+/** Where an orphan search stands; kept by the job between steps. */
+export interface OrphanSearch {
+  after: string | undefined;
+  /** Unknown blobs of the round before, with the time they were seen. */
+  readonly suspects: Map<string, number>;
+}
+
+export const newOrphanSearch = (): OrphanSearch => ({ after: undefined, suspects: new Map() });
+
+/**
+ * Blobs that no ledger row knows: an engine kept bytes that it was told to delete. Removed when seen twice, a grace apart.
+ * @returns `done` at the end of a round
+ */
+export async function orphanStep(room: Room, search: OrphanSearch): Promise<StepResult> {
+  const ids = await room.blobs.list(search.after, BATCH);
+  const { ledger } = room.tables;
+  const known = await room.store.get(ids.flatMap((id) => [ledger.key(LIVE, id), ledger.key(PENDING, id)]));
+  const garbage = await garbageIds(room, ids.length);
+  const now = room.clock.now();
+  for (const [at, id] of ids.entries()) {
+    if (known[2 * at] !== undefined || known[2 * at + 1] !== undefined || garbage.has(id)) {
+      search.suspects.delete(id);
+      continue;
+    }
+    const since = search.suspects.get(id);
+    if (since === undefined) search.suspects.set(id, now);
+    else if (now - since >= room.settings.limits.graceMs) {
+      room.log.warn({ event: "orphan", blob: id }, "blob without owner removed");
+      await room.blobs.delete(id);
+      search.suspects.delete(id);
+    }
+  }
+  search.after = ids.at(-1);
+  if (ids.length === BATCH) return "more";
+  search.after = undefined;
+  return "done";
+}
+
+/** Ids that garbage rows name; garbage is short-lived, so there are few. */
+async function garbageIds(room: Room, wanted: number): Promise<ReadonlySet<string>> {
+  const ids = new Set<string>();
+  if (wanted === 0) return ids;
+  let after: Buffer | undefined;
+  for (;;) {
+    const rows = await room.tables.ledger.list({ prefix: [GARBAGE], limit: 1000, ...(after === undefined ? {} : { after }) });
+    for (const row of rows) {
+      const garbage = row.clear as GarbageRecord;
+      if (garbage.kind === "segment") ids.add(garbage.segment);
+    }
+    if (rows.length < 1000) return ids;
+    after = rows.at(-1)?.key;
+  }
+}
