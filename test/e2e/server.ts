@@ -47,6 +47,8 @@ export interface ServerOptions {
   /** On disk instead of `--memory`. */
   readonly disk?: boolean;
   readonly rootByFlag?: boolean;
+  /** The flags are all there are: places, root credential and workers are the server's own defaults. */
+  readonly bare?: boolean;
   readonly environment?: NodeJS.ProcessEnv;
 }
 
@@ -99,7 +101,8 @@ function spawnServer(directory: string, options: ServerOptions): { child: ChildP
   const place = ["--data-dir", join(directory, "data"), "--key-file", join(directory, "config", "root.key")];
   const root = options.rootByFlag === false ? [] : ["--root-access-key-id", ROOT.accessKeyId, "--root-secret-access-key", ROOT.secretAccessKey];
   const storage = options.disk === true ? [...place, ...(options.flags?.includes("--workers") === true ? [] : ["--workers", "1"])] : ["--memory"];
-  const args = ["serve", ...storage, "--listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0", "--log-level", "warn", ...root, ...(options.flags ?? [])];
+  const listen = ["--listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0"];
+  const args = ["serve", ...listen, ...(options.bare === true ? [] : [...storage, "--log-level", "warn", ...root]), ...(options.flags ?? [])];
   const env = { ...cleanEnvironment(), ...options.environment };
   const child = spawn(process.execPath, ["--enable-source-maps", MAIN, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
   const output: Output = { text: "", errors: "" };

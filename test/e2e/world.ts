@@ -115,7 +115,7 @@ export function beforeSigning<C>(command: C, change: (request: MutableRequest) =
       change(args.request);
       return next(args);
     },
-    { step: "finalizeRequest", priority: "high", name: "test-change" },
+    { step: "build", priority: "low", name: "test-change" },
   );
   return command;
 }
