@@ -3,7 +3,8 @@
 /** CloudTrail's date inside `responseElements`: `Aug 10, 2022, 10:38:27 PM`. */
 export function auditDate(ms: number): string {
   const parts = new Intl.DateTimeFormat("en-US", {
-    timeZone: "UTC", month: "short", day: "numeric", year: "numeric", hour: "numeric", minute: "2-digit", second: "2-digit", hour12: true,
+    timeZone: "UTC", month: "short", day: "numeric", year: "numeric",
+    hour: "numeric", minute: "2-digit", second: "2-digit", hour12: true,
   });
   return parts.format(new Date(ms)).replace(/\u202f/g, " ");
 }

@@ -21,6 +21,11 @@ export interface Change<I, F, O> extends Omit<Operation<I, F, O>, "run" | "servi
 /** Losing this often in a row means more than contention. */
 const ATTEMPTS = 64;
 
+/** SDKs try again. */
+function timedOut(): ServiceError {
+  return new ServiceError("DependencyTimeoutException", "The system timed out while trying to fulfill the request.");
+}
+
 export function defineChange<I, F, O>(change: Change<I, F, O>): AnyOperation {
   return defineOperation<I, F, O>({
     ...change,
@@ -32,7 +37,7 @@ export function defineChange<I, F, O>(change: Change<I, F, O>): AnyOperation {
         if (batch === undefined) return output;
         const result = await call.commit(batch);
         if (result.ok) return output;
-        if (made === ATTEMPTS) throw new ServiceError("DependencyTimeoutException", "The system timed out while trying to fulfill the request.");
+        if (made === ATTEMPTS) throw timedOut();
         current = await change.resolve(input, call);
         for (const permission of change.permissions(input, current, call)) await call.authorize(permission);
       }

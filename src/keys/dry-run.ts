@@ -7,8 +7,13 @@ export function dryRunSucceeded(): ServiceError {
   return new ServiceError("DryRunOperationException", "The request would have succeeded, but the DryRun option is set.");
 }
 
+interface DryRunMembers {
+  readonly DryRun?: boolean | undefined;
+  readonly DryRunModifiers?: readonly string[] | undefined;
+}
+
 /** The ciphertext may be left out: only in a dry run that says so. @throws ServiceError ValidationException */
-export function ignoresCiphertext(input: { readonly DryRun?: boolean | undefined; readonly DryRunModifiers?: readonly string[] | undefined }): boolean {
+export function ignoresCiphertext(input: DryRunMembers): boolean {
   const ignores = input.DryRunModifiers?.includes("IGNORE_CIPHERTEXT") === true;
   if (ignores && input.DryRun !== true) throw invalid("DryRunModifiers can only be specified when DryRun is true.");
   return ignores;

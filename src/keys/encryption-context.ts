@@ -1,4 +1,5 @@
 /** Limits of an encryption context. Its canonical bytes: @coffer/seal. Source: kms.md §8.2 of the reference. */
+import type { ServiceError } from "../lib/errors.js";
 import { invalid } from "./validate.js";
 
 /** AWS's limit for the whole context. */
@@ -11,11 +12,15 @@ export function checkEncryptionContext(context: Readonly<Record<string, string>>
   for (const [key, value] of Object.entries(context ?? {})) {
     // Half a surrogate pair has no UTF-8 form: two different contexts would become one.
     if (LONE_SURROGATE.test(key) || LONE_SURROGATE.test(value)) {
-      throw invalid(`1 validation error detected: Value at '${member}' failed to satisfy constraint: Member must be well-formed Unicode`);
+      throw broken(member, "Member must be well-formed Unicode");
     }
     bytes += Buffer.byteLength(key, "utf8") + Buffer.byteLength(value, "utf8");
   }
   if (bytes > MAX_BYTES) {
-    throw invalid(`1 validation error detected: Value at '${member}' failed to satisfy constraint: Member must have length less than or equal to ${MAX_BYTES}`);
+    throw broken(member, `Member must have length less than or equal to ${MAX_BYTES}`);
   }
+}
+
+function broken(member: string, constraint: string): ServiceError {
+  return invalid(`1 validation error detected: Value at '${member}' failed to satisfy constraint: ${constraint}`);
 }

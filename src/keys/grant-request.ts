@@ -3,6 +3,7 @@ import type { PrincipalResolver } from "../gate/contract.js";
 import { ServiceError } from "../lib/errors.js";
 import type { CreateGrantRequest } from "../wire/tables/kms-types.js";
 import { checkEncryptionContext } from "./encryption-context.js";
+import type { ContextPairs } from "./grants.js";
 import { unsupported } from "./key-kinds.js";
 import { invalid, missing } from "./validate.js";
 
@@ -12,8 +13,8 @@ export interface GrantRequest {
   readonly retiringArn?: string;
   /** Sorted, each once. */
   readonly operations: readonly string[];
-  readonly contextEquals?: Readonly<Record<string, string>>;
-  readonly contextSubset?: Readonly<Record<string, string>>;
+  readonly contextEquals?: ContextPairs;
+  readonly contextSubset?: ContextPairs;
 }
 
 const SYMMETRIC_OPERATIONS = new Set([
@@ -31,7 +32,7 @@ export function readGrantRequest(input: CreateGrantRequest): GrantRequest {
   if (input.Operations.length === 0) throw invalid("A grant must have at least one operation.");
   for (const operation of input.Operations) {
     if (!SYMMETRIC_OPERATIONS.has(operation)) {
-      throw invalid(`Operation ${operation} is not supported for a KMS key with key spec SYMMETRIC_DEFAULT and key usage ENCRYPT_DECRYPT.`);
+      throw invalid(`Operation ${operation} is not supported for a KMS key with key spec SYMMETRIC_DEFAULT.`);
     }
   }
   const equals = constraint(input.Constraints?.EncryptionContextEquals, "constraints.encryptionContextEquals");
@@ -46,10 +47,12 @@ export function readGrantRequest(input: CreateGrantRequest): GrantRequest {
   };
 }
 
-function constraint(pairs: Readonly<Record<string, string>> | undefined, member: string): Readonly<Record<string, string>> | undefined {
+function constraint(pairs: ContextPairs | undefined, member: string): ContextPairs | undefined {
   if (pairs === undefined) return undefined;
   checkEncryptionContext(pairs, member);
-  if (Object.keys(pairs).length > MAX_PAIRS) throw invalid(`A grant constraint cannot have more than ${MAX_PAIRS} encryption context pairs.`);
+  if (Object.keys(pairs).length > MAX_PAIRS) {
+    throw invalid(`A grant constraint cannot have more than ${MAX_PAIRS} encryption context pairs.`);
+  }
   if (Object.values(pairs).some((value) => value.length > MAX_VALUE_LENGTH)) {
     throw invalid(`A value in a grant constraint cannot be longer than ${MAX_VALUE_LENGTH} characters.`);
   }

@@ -20,7 +20,8 @@ export interface WantedGrant extends GrantRequest {
 function nameHash(name: string, wanted: WantedGrant | GrantClear): string {
   const pairs = (context: Readonly<Record<string, string>> | undefined): string =>
     JSON.stringify(context === undefined ? null : Object.entries(context).sort(([a], [b]) => (a < b ? -1 : 1)));
-  const parts = [name, wanted.grantee, wanted.retiring ?? "", wanted.operations.join(","), pairs(wanted.contextEquals), pairs(wanted.contextSubset)];
+  const { grantee, retiring = "", operations, contextEquals, contextSubset } = wanted;
+  const parts = [name, grantee, retiring, operations.join(","), pairs(contextEquals), pairs(contextSubset)];
   return createHash("sha256").update(lengthPrefixed(...parts)).digest("hex");
 }
 

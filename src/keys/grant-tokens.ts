@@ -15,6 +15,9 @@ export interface GrantPlace {
   readonly grantId: string;
 }
 
+/** Version, random bytes in hex, then the place. */
+type TokenBody = [version: number, nonce: string, account: string, region: string, keyId: string, grantId: string];
+
 const MAC_BYTES = 32;
 /** Tokens begin alike, so that people recognise them in a log. */
 const PREFIX = "AQpA";
@@ -33,7 +36,7 @@ export function readGrantToken(keyring: Keyring, token: string): GrantPlace {
   if (!wellFormed || !equalBytes(bytes.subarray(0, MAC_BYTES), mac(keyring, body))) {
     throw new ServiceError("InvalidGrantTokenException", "The specified grant token is not valid.");
   }
-  const [, , account, region, keyId, grantId] = JSON.parse(body.toString("utf8")) as [number, string, string, string, string, string];
+  const [, , account, region, keyId, grantId] = JSON.parse(body.toString("utf8")) as TokenBody;
   return { account, region, keyId, grantId };
 }
 

@@ -75,8 +75,10 @@ export function allowedBy(grants: CallerGrants, use: GrantUse, principal: Princi
   return [...refs(grants.own, principal.type === "Account"), ...refs(grants.account, true)];
 }
 
+type Scoped = Pick<GrantClear, "operations" | "contextEquals" | "contextSubset">;
+
 /** Is a grant with these operations and constraints no wider than `parent`? */
-export function isChildOf(parent: GrantClear, child: Pick<GrantClear, "operations" | "contextEquals" | "contextSubset">): boolean {
+export function isChildOf(parent: GrantClear, child: Scoped): boolean {
   if (!child.operations.every((operation) => parent.operations.includes(operation))) return false;
   if (parent.contextEquals !== undefined) {
     if (child.contextEquals === undefined || !samePairs(parent.contextEquals, child.contextEquals)) return false;

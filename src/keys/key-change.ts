@@ -13,6 +13,11 @@ import { keyPermission } from "./permission.js";
 import type { KeyClear, KeySecret } from "./records.js";
 import { validate } from "./validate.js";
 
+interface RowChange {
+  readonly clear?: KeyClear;
+  readonly secret?: KeySecret;
+}
+
 /** An operation on a key of the caller's account that rewrites its row and needs `kms:<name>`. */
 export function keyChange<I extends { readonly KeyId: string }, O>(
   kms: Kms,
@@ -22,7 +27,7 @@ export function keyChange<I extends { readonly KeyId: string }, O>(
     /** Checked before anything is read. */
     readonly check?: (input: I) => void;
     /** New row parts; nothing: the key is so already. */
-    readonly change: (input: I, key: Key, call: Call) => { readonly clear?: KeyClear; readonly secret?: KeySecret; readonly output: O };
+    readonly change: (input: I, key: Key, call: Call) => RowChange & { readonly output: O };
   },
 ): AnyOperation {
   return defineChange<I, KeyFacts, O>({

@@ -15,9 +15,14 @@ export interface KeyFacts extends ResolvedKey {
   readonly grants: CallerGrants;
 }
 
+interface KeyRequest {
+  readonly KeyId: string;
+  readonly GrantTokens?: readonly string[] | undefined;
+}
+
 /** Resolves the key, reads the caller's grants on it, names it in the audit line. */
 export async function keyFacts(
-  kms: Kms, request: { readonly KeyId: string; readonly GrantTokens?: readonly string[] | undefined }, rules: KeyRules, call: Call,
+  kms: Kms, request: KeyRequest, rules: KeyRules, call: Call,
 ): Promise<KeyFacts> {
   checkGrantTokens(kms.keyring, request.GrantTokens);
   const resolved = await resolveKey(kms, request.KeyId, rules, call);

@@ -25,7 +25,9 @@ export class KeyFileProblem extends Error {
  * @param dataDir refused as a place for the key
  * @throws KeyFileProblem `exists`, `inside-data`, `io`
  */
-export async function createKeyFile(path: string, content: { rootKey: Uint8Array; storeId: string }, dataDir: string | undefined): Promise<void> {
+export async function createKeyFile(
+  path: string, content: { readonly rootKey: Uint8Array; readonly storeId: string }, dataDir: string | undefined,
+): Promise<void> {
   const directory = dirname(resolve(path));
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -96,7 +98,8 @@ async function openExisting(path: string): Promise<FileHandle> {
   } catch (cause) {
     const code = codeOf(cause);
     if (code === "ENOENT") {
-      throw new KeyFileProblem("missing", `the key file ${path} does not exist: without it the data of this store cannot be read`, cause);
+      const message = `the key file ${path} does not exist: without it the data of this store cannot be read`;
+      throw new KeyFileProblem("missing", message, cause);
     }
     if (code === "ELOOP" || code === "EMLINK") {
       throw new KeyFileProblem("unsafe", `the key file ${path} is a symbolic link: name the file itself`, cause);
@@ -111,11 +114,13 @@ async function refuseUnsafe(file: FileHandle, path: string): Promise<void> {
   // Windows has neither owners nor modes in this sense.
   if (process.getuid === undefined) return;
   if (facts.uid !== process.getuid()) {
-    throw new KeyFileProblem("unsafe", `the key file ${path} belongs to another user (uid ${facts.uid}): chown it to the server's user`);
+    const message = `the key file ${path} belongs to another user (uid ${facts.uid}): chown it to the server's user`;
+    throw new KeyFileProblem("unsafe", message);
   }
   if ((facts.mode & 0o077) !== 0) {
     const mode = (facts.mode & 0o777).toString(8).padStart(4, "0");
-    throw new KeyFileProblem("unsafe", `the key file ${path} is open to others (mode ${mode}): chmod 600 it, and ask who has read it`);
+    const message = `the key file ${path} is open to others (mode ${mode}): chmod 600 it, and ask who has read it`;
+    throw new KeyFileProblem("unsafe", message);
   }
 }
 

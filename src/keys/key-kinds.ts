@@ -20,7 +20,8 @@ const USAGES: readonly (readonly [RegExp, readonly string[]])[] = [
 export function requireCreatable(input: CreateKeyRequest): void {
   if (input.KeySpec !== undefined && input.CustomerMasterKeySpec !== undefined) {
     throw invalid(
-      "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated. Use KeySpec instead.",
+      "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated. " +
+        "Use KeySpec instead.",
     );
   }
   const spec = input.KeySpec ?? input.CustomerMasterKeySpec ?? "SYMMETRIC_DEFAULT";

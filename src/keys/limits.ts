@@ -66,7 +66,12 @@ export const LIMITS = {
   DisableKeyRotation: { KeyId: keyId },
   EnableKey: { KeyId: keyId },
   EnableKeyRotation: { KeyId: keyId, RotationPeriodInDays: { min: 90, max: 2560 } },
-  Encrypt: { KeyId: keyId, Plaintext: { required: true, min: 1, max: 4096 }, GrantTokens: grantTokens, EncryptionAlgorithm: algorithm },
+  Encrypt: {
+    KeyId: keyId,
+    Plaintext: { required: true, min: 1, max: 4096 },
+    GrantTokens: grantTokens,
+    EncryptionAlgorithm: algorithm,
+  },
   GenerateDataKey: dataKey,
   GenerateDataKeyWithoutPlaintext: dataKey,
   GenerateRandom: { NumberOfBytes: { min: 1, max: 1024 }, CustomKeyStoreId: { min: 1, max: 64 } },

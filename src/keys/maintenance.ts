@@ -57,9 +57,9 @@ function walk(kms: Kms, visit: (found: Found<KeyClear>, nowMs: number) => Promis
 }
 
 /** Removes this key now if its deletion date has passed: for whoever needs its id or names again before the job has come. */
-export async function removeGoneKey(kms: Kms, place: { readonly region: string; readonly keyId: string }, nowMs: number): Promise<void> {
+export async function removeGoneKey(kms: Kms, [region, keyId]: readonly [string, string], nowMs: number): Promise<void> {
   for (;;) {
-    const found = await kms.tables.keys.get(place.region, place.keyId);
+    const found = await kms.tables.keys.get(region, keyId);
     if (found === undefined || !isGone(found.clear, nowMs)) return;
     await removeKey(kms, found, nowMs);
   }

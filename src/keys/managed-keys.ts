@@ -49,7 +49,9 @@ export async function ensureHouseKey(kms: Kms, region: string, keyId: string, no
 }
 
 /** The account's `aws/s3` key in a region, made if this is its first use. */
-export async function ensureManagedKey(kms: Kms, account: string, region: string, nowMs: number): Promise<{ readonly keyId: string }> {
+export async function ensureManagedKey(
+  kms: Kms, account: string, region: string, nowMs: number,
+): Promise<{ readonly keyId: string }> {
   const keyId = uuid();
   const created = await create(kms, {
     account,

@@ -35,7 +35,8 @@ const PREFIX = "alias/";
 function checkName(name: string): void {
   if (!name.startsWith(PREFIX)) {
     throw invalid(
-      'Alias must start with the prefix "alias/". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html',
+      'Alias must start with the prefix "alias/". Please see ' +
+        "https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html",
     );
   }
   if (name.length === PREFIX.length) throw invalid("Alias name must not be empty.");
@@ -80,7 +81,8 @@ function createAlias(kms: Kms): AnyOperation {
       const rowKey = kms.tables.aliases.key(accountOf(call), call.region, name);
       const stale = await kms.tables.aliases.get(accountOf(call), call.region, name);
       if (stale !== undefined && (await liveAlias(kms, name, call)) !== undefined) {
-        throw new ServiceError("AlreadyExistsException", `An alias with the name ${aliasArn(call.region, accountOf(call), name)} already exists`);
+        const arn = aliasArn(call.region, accountOf(call), name);
+        throw new ServiceError("AlreadyExistsException", `An alias with the name ${arn} already exists`);
       }
       const clear = { name, keyId: key.keyId, createdMs: call.nowMs, updatedMs: call.nowMs };
       return {
@@ -130,8 +132,10 @@ function updateAlias(kms: Kms): AnyOperation {
       }
       const put = kms.tables.aliases.put(alias.key, { clear: { ...alias.clear, keyId: target.keyId, updatedMs: call.nowMs } });
       const row = { checks: [{ key: alias.key, stamp: alias.stamp }], puts: [put] };
-      if (target.keyId === current.keyId) return { batch: { ...row, checks: [...row.checks, { key: target.rowKey, stamp: target.stamp }] }, output: undefined };
-      return { batch: together(row, withAlias(kms, target, name), withoutAlias(kms, current, name)), output: undefined };
+      const keys = target.keyId === current.keyId
+        ? [{ checks: [{ key: target.rowKey, stamp: target.stamp }] }]
+        : [withAlias(kms, target, name), withoutAlias(kms, current, name)];
+      return { batch: together(row, ...keys), output: undefined };
     },
   });
 }
@@ -162,7 +166,8 @@ function deleteAlias(kms: Kms): AnyOperation {
 
 function withAlias(kms: Kms, key: Key, name: string): ReturnType<typeof updateKey> {
   if (key.clear.aliases.length >= MAX_ALIASES_PER_KEY) {
-    throw new ServiceError("LimitExceededException", `The number of aliases of ${key.arn} has reached its limit of ${MAX_ALIASES_PER_KEY}.`);
+    const message = `The number of aliases of ${key.arn} has reached its limit of ${MAX_ALIASES_PER_KEY}.`;
+    throw new ServiceError("LimitExceededException", message);
   }
   return updateKey(kms, key, { clear: { ...key.clear, aliases: [...key.clear.aliases, name].sort() } });
 }
@@ -215,7 +220,8 @@ async function aliasesOf(kms: Kms, key: Key, after: Buffer | undefined, call: Ca
     const place = kms.tables.aliases.key(key.account, key.region, name);
     return { place, item: row === undefined ? undefined : entry(name, call, row.clear) };
   });
-  return lines.filter((line) => after === undefined || Buffer.compare(line.place, after) > 0).sort((a, b) => Buffer.compare(a.place, b.place));
+  const behind = lines.filter((line) => after === undefined || Buffer.compare(line.place, after) > 0);
+  return behind.sort((a, b) => Buffer.compare(a.place, b.place));
 }
 
 async function allAliases(kms: Kms, call: Call, after: Buffer | undefined, limit: number): Promise<Line[]> {

@@ -81,7 +81,9 @@ type DataKeyRequest = GenerateDataKeyRequest;
 
 /** @throws ServiceError ValidationException unless exactly one of the two is given */
 function dataKeyBytes({ KeySpec, NumberOfBytes }: DataKeyRequest): number {
-  if ((KeySpec === undefined) === (NumberOfBytes === undefined)) throw invalid("Please specify either number of bytes or key spec.");
+  if ((KeySpec === undefined) === (NumberOfBytes === undefined)) {
+    throw invalid("Please specify either number of bytes or key spec.");
+  }
   return NumberOfBytes ?? (KeySpec === "AES_128" ? 16 : 32);
 }
 

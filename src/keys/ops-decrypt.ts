@@ -15,6 +15,7 @@ import { denial, hiddenCiphertextKey } from "./denials.js";
 import { dryRunSucceeded, ignoresCiphertext } from "./dry-run.js";
 import { checkEncryptionContext } from "./encryption-context.js";
 import { grantsOf } from "./grants.js";
+import type { ContextPairs } from "./grants.js";
 import { requireState } from "./key.js";
 import type { Key } from "./key.js";
 import { auditResource, keyFacts } from "./key-facts.js";
@@ -71,11 +72,12 @@ async function sourceFacts(kms: Kms, source: Source, call: Call): Promise<Source
 /** @throws ServiceError IncorrectKeyException when the key is not the ciphertext's */
 function requireSameKey({ key, sealed }: SourceFacts): void {
   if (sealed !== undefined && sealed.header.keyId !== key.keyId) {
-    throw new ServiceError("IncorrectKeyException", "The key ID in the request does not identify a CMK that can perform this operation.");
+    const message = "The key ID in the request does not identify a CMK that can perform this operation.";
+    throw new ServiceError("IncorrectKeyException", message);
   }
 }
 
-function opened(kms: Kms, { key, sealed }: SourceFacts, context: Readonly<Record<string, string>> | undefined, call: Call): Promise<Buffer> {
+function opened(kms: Kms, { key, sealed }: SourceFacts, context: ContextPairs | undefined, call: Call): Promise<Buffer> {
   if (sealed === undefined) throw new Error("invariant: only dry runs go without a ciphertext");
   return decryptUnder(kms, key, { ...sealed, context }, call.log);
 }
@@ -90,8 +92,8 @@ function decrypt(kms: Kms): AnyOperation {
       checkEncryptionContext(input.EncryptionContext, "encryptionContext");
       refuseRecipient(input);
       const { CiphertextBlob, KeyId, GrantTokens } = input;
-      const ignores = ignoresCiphertext(input);
-      return sourceFacts(kms, { CiphertextBlob, KeyId, GrantTokens, keyMember: "KeyId", ignoresCiphertext: ignores, action: "kms:Decrypt" }, call);
+      const named = { keyMember: "KeyId", ignoresCiphertext: ignoresCiphertext(input), action: "kms:Decrypt" };
+      return sourceFacts(kms, { CiphertextBlob, KeyId, GrantTokens, ...named }, call);
     },
     permissions(input, facts, call) {
       const context = { "kms:EncryptionAlgorithm": input.EncryptionAlgorithm ?? SYMMETRIC };
@@ -129,10 +131,8 @@ function reEncrypt(kms: Kms): AnyOperation {
       checkEncryptionContext(input.SourceEncryptionContext, "sourceEncryptionContext");
       checkEncryptionContext(input.DestinationEncryptionContext, "destinationEncryptionContext");
       const { CiphertextBlob, SourceKeyId: KeyId, DestinationKeyId, GrantTokens } = input;
-      const ignores = ignoresCiphertext(input);
-      const source = await sourceFacts(
-        kms, { CiphertextBlob, KeyId, GrantTokens, keyMember: "SourceKeyId", ignoresCiphertext: ignores, action: "kms:ReEncryptFrom" }, call,
-      );
+      const named = { keyMember: "SourceKeyId", ignoresCiphertext: ignoresCiphertext(input), action: "kms:ReEncryptFrom" };
+      const source = await sourceFacts(kms, { CiphertextBlob, KeyId, GrantTokens, ...named }, call);
       const rules = { action: "kms:ReEncryptTo", aliases: true, crossAccount: true, noInvalidArn: true };
       const destination = await keyFacts(kms, { KeyId: DestinationKeyId }, rules, call);
       call.annotate({ resources: [auditResource(source.key), auditResource(destination.key)] });
@@ -201,13 +201,14 @@ function reEncryptAnswer(blob: Buffer, { source, destination }: ReEncryptFacts, 
 }
 
 function reEncryptAudit(input: ReEncryptRequest): Readonly<Record<string, unknown>> {
+  const { DestinationEncryptionContext: destinationEncryptionContext } = input;
   return {
     sourceEncryptionAlgorithm: input.SourceEncryptionAlgorithm ?? SYMMETRIC,
     ...(input.SourceEncryptionContext === undefined ? {} : { sourceEncryptionContext: input.SourceEncryptionContext }),
     ...(input.SourceKeyId === undefined ? {} : { sourceKeyId: input.SourceKeyId }),
     destinationKeyId: input.DestinationKeyId,
     destinationEncryptionAlgorithm: input.DestinationEncryptionAlgorithm ?? SYMMETRIC,
-    ...(input.DestinationEncryptionContext === undefined ? {} : { destinationEncryptionContext: input.DestinationEncryptionContext }),
+    ...(destinationEncryptionContext === undefined ? {} : { destinationEncryptionContext }),
     ...(input.DryRun === undefined ? {} : { dryRun: input.DryRun }),
   };
 }

@@ -23,7 +23,7 @@ import type { Kms } from "./kms.js";
 import { LIMITS, MAX_GRANTS_PER_KEY } from "./limits.js";
 import { loadKey } from "./load.js";
 import { accountOf, refuseManaged } from "./key-change.js";
-import { page, pageSize, pageStart } from "./pages.js";
+import { behind, page, pageSize, pageStart } from "./pages.js";
 import { iamPermission, keyPermission } from "./permission.js";
 import type { GrantClear } from "./records.js";
 import { resolveKey } from "./resolve.js";
@@ -51,7 +51,10 @@ function createGrant(kms: Kms): AnyOperation {
     permissions(input, facts, call) {
       const asked = readGrantRequest(input);
       const { operations, contextEquals, contextSubset } = asked;
-      const types = [...(contextEquals === undefined ? [] : ["EncryptionContextEquals"]), ...(contextSubset === undefined ? [] : ["EncryptionContextSubset"])];
+      const types = [
+        ...(contextEquals === undefined ? [] : ["EncryptionContextEquals"]),
+        ...(contextSubset === undefined ? [] : ["EncryptionContextSubset"]),
+      ];
       const context = {
         ...forService(call),
         "kms:GrantOperations": operations,
@@ -74,12 +77,14 @@ function createGrant(kms: Kms): AnyOperation {
       const wanted = { ...asked, grantee, ...(retiring === undefined ? {} : { retiring }) };
       const answer = (grantId: string): CreateGrantResponse => {
         call.annotate({ responseElements: { grantId, keyId: key.arn } });
-        return { GrantToken: grantToken(kms.keyring, { account: key.account, region: key.region, keyId: key.keyId, grantId }), GrantId: grantId };
+        const { account, region, keyId } = key;
+        return { GrantToken: grantToken(kms.keyring, { account, region, keyId, grantId }), GrantId: grantId };
       };
       const same = await sameGrant(kms, key, wanted);
       if (same !== undefined) return { output: answer(same) };
       if (key.clear.grantCount >= MAX_GRANTS_PER_KEY) {
-        throw new ServiceError("LimitExceededException", `The number of grants on ${key.arn} has reached its limit of ${MAX_GRANTS_PER_KEY}.`);
+        const message = `The number of grants on ${key.arn} has reached its limit of ${MAX_GRANTS_PER_KEY}.`;
+        throw new ServiceError("LimitExceededException", message);
       }
       const made = await newGrant(kms, key, wanted, { issuingAccount: accountOf(call), nowMs: call.nowMs });
       return { batch: made.batch, output: answer(made.grantId) };
@@ -89,6 +94,8 @@ function createGrant(kms: Kms): AnyOperation {
 
 async function grantEntry(kms: Kms, keyId: string, grant: GrantClear): Promise<GrantListEntry> {
   const { contextEquals, contextSubset, retiring, retiringArn } = grant;
+  const known = retiring !== undefined && retiringArn !== undefined;
+  const retires = known ? await shownPrincipal(kms, retiring, retiringArn) : undefined;
   const constraints = {
     ...(contextSubset === undefined ? {} : { EncryptionContextSubset: contextSubset }),
     ...(contextEquals === undefined ? {} : { EncryptionContextEquals: contextEquals }),
@@ -99,7 +106,7 @@ async function grantEntry(kms: Kms, keyId: string, grant: GrantClear): Promise<G
     ...(grant.name === undefined ? {} : { Name: grant.name }),
     CreationDate: new Date(grant.createdMs),
     GranteePrincipal: await shownPrincipal(kms, grant.grantee, grant.granteeArn),
-    ...(retiring === undefined || retiringArn === undefined ? {} : { RetiringPrincipal: await shownPrincipal(kms, retiring, retiringArn) }),
+    ...(retires === undefined ? {} : { RetiringPrincipal: retires }),
     IssuingAccount: `arn:aws:iam::${grant.issuingAccount}:root`,
     Operations: grant.operations,
     ...(Object.keys(constraints).length === 0 ? {} : { Constraints: constraints }),
@@ -148,7 +155,7 @@ async function matchingGrants(kms: Kms, key: readonly [string, string], filter: 
     const row = await kms.tables.grants.get(...key, grantId);
     return row === undefined || (grantee !== undefined && row.clear.grantee !== grantee) ? [] : [row];
   }
-  const page = { limit, ...(after === undefined ? {} : { after }) };
+  const page = { limit, ...behind(after) };
   if (grantee !== undefined) return kms.tables.grantees.list({ prefix: [...key, grantee], ...page });
   return kms.tables.grants.list({ prefix: key, ...page });
 }
@@ -174,7 +181,7 @@ function listRetirableGrants(kms: Kms): AnyOperation {
       const limit = pageSize(input, { byDefault: 50, max: 100 });
       const after = pageStart(kms.keyring, scope, input);
       const { tables } = kms;
-      const rows = await tables.retirable.list({ prefix: [region, retiring], limit: limit + 1, ...(after === undefined ? {} : { after }) });
+      const rows = await tables.retirable.list({ prefix: [region, retiring], limit: limit + 1, ...behind(after) });
       const grants = await tables.grants.getMany(rows.map(({ clear }) => tables.grants.key(region, clear.keyId, clear.grantId)));
       const keys = await tables.keys.getMany(rows.map(({ clear }) => tables.keys.key(region, clear.keyId)));
       const lines = rows.map((row, i) => {

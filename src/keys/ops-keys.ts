@@ -23,7 +23,7 @@ import { checkLockout, defaultPolicy, storablePolicy } from "./key-policy.js";
 import type { Kms } from "./kms.js";
 import { DEFAULT_DELETION_WINDOW_DAYS, LIMITS } from "./limits.js";
 import { keyMetadata } from "./metadata.js";
-import { page, pageSize, pageStart } from "./pages.js";
+import { behind, page, pageSize, pageStart } from "./pages.js";
 import { iamPermission, keyPermission } from "./permission.js";
 import type { KeySecret } from "./records.js";
 import { checkNewTags } from "./tags.js";
@@ -78,7 +78,10 @@ function createKey(kms: Kms): AnyOperation {
       };
       const made = newKeyBatch(kms, { account, region, keyId, nowMs, manager: "CUSTOMER", secret });
       const metadata = keyMetadata(made.clear, secret.description);
-      call.annotate({ resources: [{ ARN: arn, accountId: account, type: "AWS::KMS::Key" }], responseElements: { keyMetadata: auditMetadata(metadata) } });
+      call.annotate({
+        resources: [{ ARN: arn, accountId: account, type: "AWS::KMS::Key" }],
+        responseElements: { keyMetadata: auditMetadata(metadata) },
+      });
       return { batch: made.batch, output: { KeyMetadata: metadata } };
     },
   });
@@ -115,7 +118,7 @@ function listKeys(kms: Kms): AnyOperation {
       const scope = ["ListKeys", account, region];
       const limit = pageSize(input, { byDefault: 100, max: 1000 });
       const after = pageStart(kms.keyring, scope, input);
-      const owned = await kms.tables.byAccount.list({ prefix: [account, region], limit: limit + 1, ...(after === undefined ? {} : { after }) });
+      const owned = await kms.tables.byAccount.list({ prefix: [account, region], limit: limit + 1, ...behind(after) });
       const ids = owned.map((row) => row.clear.keyId);
       const rows = await kms.tables.keys.getMany(ids.map((id) => kms.tables.keys.key(region, id)));
       const entries = owned.map((row, i) => {
@@ -133,7 +136,9 @@ function listKeys(kms: Kms): AnyOperation {
 function stateChanges(kms: Kms): AnyOperation[] {
   const switchTo = (name: "EnableKey" | "DisableKey", enabled: boolean): AnyOperation =>
     keyChange<EnableKeyRequest | DisableKeyRequest, undefined>(kms, name, {
-      change: (_input, { clear }) => (clear.enabled === enabled ? { output: undefined } : { clear: { ...clear, enabled }, output: undefined }),
+      change(_input, { clear }) {
+        return clear.enabled === enabled ? { output: undefined } : { clear: { ...clear, enabled }, output: undefined };
+      },
     });
   return [
     switchTo("EnableKey", true),
@@ -149,10 +154,13 @@ function scheduleKeyDeletion(kms: Kms): AnyOperation {
   return keyChange<ScheduleKeyDeletionRequest, ScheduleKeyDeletionResponse>(kms, "ScheduleKeyDeletion", {
     context: (input) => ({ "kms:ScheduleKeyDeletionPendingWindowInDays": String(days(input)) }),
     change(input, { arn, clear }, call) {
-      const deletionMs = call.nowMs + days(input) * DAY_MS;
-      const output = { KeyId: arn, DeletionDate: new Date(deletionMs), KeyState: "PendingDeletion", PendingWindowInDays: days(input) };
-      call.annotate({ responseElements: { keyId: arn, keyState: "PendingDeletion", deletionDate: auditDate(deletionMs), pendingWindowInDays: days(input) } });
-      return { clear: { ...clear, deletionMs }, output };
+      const [pendingWindowInDays, keyState] = [days(input), "PendingDeletion"];
+      const deletionMs = call.nowMs + pendingWindowInDays * DAY_MS;
+      call.annotate({ responseElements: { keyId: arn, keyState, deletionDate: auditDate(deletionMs), pendingWindowInDays } });
+      return {
+        clear: { ...clear, deletionMs },
+        output: { KeyId: arn, DeletionDate: new Date(deletionMs), KeyState: keyState, PendingWindowInDays: pendingWindowInDays },
+      };
     },
   });
 }

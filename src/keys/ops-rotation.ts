@@ -83,12 +83,14 @@ function rotateKeyOnDemand(kms: Kms): AnyOperation {
       requireState("RotateKeyOnDemand", key);
       const { rotation, onDemandRotations } = key.clear;
       if (rotation !== undefined && rotation.nextMs - call.nowMs <= QUIET_MS) {
-        throw new ServiceError("ConflictException", `An automatic rotation of ${key.arn} is scheduled within the next 20 minutes.`);
+        const message = `An automatic rotation of ${key.arn} is scheduled within the next 20 minutes.`;
+        throw new ServiceError("ConflictException", message);
       }
       if (onDemandRotations >= MAX_ON_DEMAND_ROTATIONS) {
         throw new ServiceError(
           "LimitExceededException",
-          `The on-demand rotations limit has been reached for the given keyId. No more on-demand rotations can be performed for this key: ${key.arn}`,
+          "The on-demand rotations limit has been reached for the given keyId. " +
+            `No more on-demand rotations can be performed for this key: ${key.arn}`,
         );
       }
       const { materialId, ...batch } = rotationBatch(kms, key, "ON_DEMAND", call.nowMs);

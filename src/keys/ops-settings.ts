@@ -21,7 +21,9 @@ import { checkNewTags, refuseReserved, tagError } from "./tags.js";
 import { validate } from "./validate.js";
 
 export function settingOperations(kms: Kms): AnyOperation[] {
-  return [tagResource(kms), untagResource(kms), listResourceTags(kms), getKeyPolicy(kms), putKeyPolicy(kms), listKeyPolicies(kms)];
+  return [
+    tagResource(kms), untagResource(kms), listResourceTags(kms), getKeyPolicy(kms), putKeyPolicy(kms), listKeyPolicies(kms),
+  ];
 }
 
 function tagResource(kms: Kms): AnyOperation {
@@ -107,9 +109,10 @@ function putKeyPolicy(kms: Kms): AnyOperation {
       validate(input, LIMITS.PutKeyPolicy);
       return keyFacts(kms, input, { action: "kms:PutKeyPolicy" }, call);
     },
-    permissions: (input, facts, call) => [
-      keyPermission(facts, { action: "PutKeyPolicy", context: { "kms:BypassPolicyLockoutSafetyCheck": String(bypass(input)) } }, call),
-    ],
+    permissions(input, facts, call) {
+      const context = { "kms:BypassPolicyLockoutSafetyCheck": String(bypass(input)) };
+      return [keyPermission(facts, { action: "PutKeyPolicy", context }, call)];
+    },
     async attempt(input, { key }, call) {
       requireDefault(input.PolicyName);
       refuseManaged(key);

@@ -31,9 +31,15 @@ export function pageStart(keyring: Keyring, scope: ListScope, input: PageRequest
   const place = bytes.subarray(MAC_BYTES);
   const genuine = bytes.length > MAC_BYTES && bytes.toString("base64url") === input.Marker;
   if (!genuine || !equalBytes(bytes.subarray(0, MAC_BYTES), markerMac(keyring, scope, place))) {
-    throw new ServiceError("InvalidMarkerException", "The marker that specifies where pagination should next begin is not valid.");
+    const message = "The marker that specifies where pagination should next begin is not valid.";
+    throw new ServiceError("InvalidMarkerException", message);
   }
   return place;
+}
+
+/** For `ListQuery`. */
+export function behind(after: Buffer | undefined): { readonly after?: Buffer } {
+  return after === undefined ? {} : { after };
 }
 
 /**

@@ -6,7 +6,10 @@
 import type { Records, Table } from "../stores/records.js";
 import { Space } from "../stores/spaces.js";
 
-/** Row `[region, keyId]`. Every change of a key, its aliases' set or its grants' number rewrites it: its stamp is the key's version. */
+/**
+ * Row `[region, keyId]`. Every change of a key, its aliases' set or its grants' number rewrites it: its stamp is the key's
+ * version.
+ */
 export interface KeyClear {
   readonly region: string;
   readonly keyId: string;

@@ -70,7 +70,8 @@ export function fileSeal(path: string, dataDir: string | undefined): SealProvide
       const file = await readKeyFile(path, dataDir);
       if (file.storeId === storeId) return new Secret(file.rootKey);
       file.rootKey.fill(0);
-      throw new KeyFileProblem("other-store", `the key file ${path} belongs to store ${file.storeId}, but the data directory holds store ${storeId}`);
+      const message = `the key file ${path} belongs to store ${file.storeId}, but the data directory holds store ${storeId}`;
+      throw new KeyFileProblem("other-store", message);
     },
   };
 }

@@ -29,7 +29,9 @@ export function nextRotation(rotation: RotationSchedule, nowMs: number): Rotatio
 }
 
 /** What a rotation writes; checks that the key row is still the one read. */
-export function rotationBatch(kms: Kms, key: Key, rotationType: "AUTOMATIC" | "ON_DEMAND", nowMs: number): Batch & { readonly materialId: string } {
+export function rotationBatch(
+  kms: Kms, key: Key, rotationType: "AUTOMATIC" | "ON_DEMAND", nowMs: number,
+): Batch & { readonly materialId: string } {
   const { account, region, keyId, clear } = key;
   const material = { account, region, keyId, sequence: clear.materialCount, nowMs, rotationType };
   const made = makeMaterial(kms.tables, kms.keyring, material, kms.random);
@@ -49,17 +51,17 @@ export function rotationBatch(kms: Kms, key: Key, rotationType: "AUTOMATIC" | "O
 
 /** Rotates a key whose rotation is due. Whether this process or another was first, the key's row has changed afterwards. */
 export async function rotateNow(kms: Kms, key: Key, nowMs: number): Promise<void> {
-  const batch = rotationBatch(kms, key, "AUTOMATIC", nowMs);
+  const { materialId, ...batch } = rotationBatch(kms, key, "AUTOMATIC", nowMs);
+  const { keyId, clear } = key;
   const event = {
     eventName: "RotateKey",
     timeMs: nowMs,
     region: key.region,
     account: key.account,
     keyArn: key.arn,
-    details: { keyId: key.keyId, rotationType: "AUTOMATIC", previousKeyMaterialId: key.clear.materialId, keyMaterialId: batch.materialId },
+    details: { keyId, rotationType: "AUTOMATIC", previousKeyMaterialId: clear.materialId, keyMaterialId: materialId },
   } as const;
   kms.recordEvent(event);
-  const { checks, puts } = batch;
-  const result = await kms.store.commit({ ...(checks === undefined ? {} : { checks }), ...(puts === undefined ? {} : { puts }) });
+  const result = await kms.store.commit(batch);
   if (!result.ok) kms.recordEvent({ ...event, errorCode: "ConflictException" });
 }

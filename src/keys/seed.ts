@@ -41,14 +41,16 @@ export async function seedKey(kms: Kms, declared: KeyDeclaration, nowMs: number)
 
 async function plan(kms: Kms, declared: KeyDeclaration, nowMs: number): Promise<{ keyId: string; batch: Batch | undefined }> {
   const { account, region, alias } = declared;
-  if (declared.id !== undefined) await removeGoneKey(kms, { region, keyId: declared.id }, nowMs);
+  if (declared.id !== undefined) await removeGoneKey(kms, [region, declared.id], nowMs);
   const aliasRow = await aliasNow(kms, declared, nowMs);
   const keyId = declared.id ?? aliasRow?.clear.keyId;
   if (aliasRow !== undefined && aliasRow.clear.keyId !== keyId) {
     throw new Error(`seed: ${alias ?? ""} belongs to key ${aliasRow.clear.keyId} already`);
   }
   const key = keyId === undefined ? undefined : await loadKey(kms, region, keyId, nowMs);
-  if (key !== undefined) return { keyId: key.keyId, batch: await update(kms, key, declared, { nowMs, aliasExists: aliasRow !== undefined }) };
+  if (key !== undefined) {
+    return { keyId: key.keyId, batch: await update(kms, key, declared, { nowMs, aliasExists: aliasRow !== undefined }) };
+  }
   const policy = await storablePolicy(kms, declared.policy ?? defaultPolicy(account));
   const made = newKeyBatch(kms, {
     account,
@@ -63,11 +65,12 @@ async function plan(kms: Kms, declared: KeyDeclaration, nowMs: number): Promise<
 }
 
 /** The alias row; one whose key is past its deletion date is removed with it. */
-async function aliasNow(kms: Kms, { account, region, alias }: KeyDeclaration, nowMs: number): Promise<Found<AliasClear> | undefined> {
+async function aliasNow(kms: Kms, declared: KeyDeclaration, nowMs: number): Promise<Found<AliasClear> | undefined> {
+  const { account, region, alias } = declared;
   if (alias === undefined) return undefined;
   const row = await kms.tables.aliases.get(account, region, alias);
   if (row === undefined) return undefined;
-  await removeGoneKey(kms, { region, keyId: row.clear.keyId }, nowMs);
+  await removeGoneKey(kms, [region, row.clear.keyId], nowMs);
   return kms.tables.aliases.get(account, region, alias);
 }
 
@@ -85,5 +88,6 @@ async function update(
   if (!addsAlias) return row;
   const aliasKey = kms.tables.aliases.key(account, region, alias);
   const aliasClear = { name: alias, keyId: key.keyId, createdMs: facts.nowMs, updatedMs: facts.nowMs };
-  return together(row, { checks: [{ key: aliasKey, stamp: "absent" }], puts: [kms.tables.aliases.put(aliasKey, { clear: aliasClear })] });
+  const aliasPut = kms.tables.aliases.put(aliasKey, { clear: aliasClear });
+  return together(row, { checks: [{ key: aliasKey, stamp: "absent" }], puts: [aliasPut] });
 }

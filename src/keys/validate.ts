@@ -99,7 +99,9 @@ const SHOWN_LENGTH = 2048;
 /** Blobs and structures show no value: they may be secret. */
 function shown(value: unknown): string {
   if (typeof value === "string" || typeof value === "number") return `Value '${String(value).slice(0, SHOWN_LENGTH)}'`;
-  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return `Value '[${value.join(", ").slice(0, SHOWN_LENGTH)}]'`;
+  if (Array.isArray(value) && value.every((item) => typeof item === "string")) {
+    return `Value '[${value.join(", ").slice(0, SHOWN_LENGTH)}]'`;
+  }
   return "Value";
 }
 

@@ -10,9 +10,17 @@ const S3: Principal = { type: "Service", service: "s3.amazonaws.com", userId: "s
 
 test("aws/s3 is made by its first use through S3, once however many come at a time", async () => {
   const world = new World();
-  await fails(world.call("Encrypt", { KeyId: "alias/aws/s3", Plaintext: text("x") }), "NotFoundException", /alias\/aws\/s3 is not found\.$/);
+  await fails(
+    world.call("Encrypt", { KeyId: "alias/aws/s3", Plaintext: text("x") }), "NotFoundException",
+    /alias\/aws\/s3 is not found\.$/,
+  );
   const other = new World(world);
-  const many = Array.from({ length: 8 }, (_, i) => [world, other][i % 2]?.call("GenerateDataKey", { KeyId: "alias/aws/s3", KeySpec: "AES_256" }, { as: user("bob"), viaS3: true }));
+  const many = Array.from(
+    { length: 8 },
+    (_, i) => [world, other][i % 2]?.call(
+      "GenerateDataKey", { KeyId: "alias/aws/s3", KeySpec: "AES_256" }, { as: user("bob"), viaS3: true },
+    ),
+  );
   const ids = (await Promise.all(many)).map((made) => made?.KeyId);
   assert.equal(new Set(ids).size, 1);
   const { KeyMetadata } = await world.call("DescribeKey", { KeyId: "alias/aws/s3" });
@@ -26,18 +34,26 @@ test("aws/s3 is made by its first use through S3, once however many come at a ti
     Version: "2012-10-17", Id: "auto-s3-2",
     Statement: [
       {
-        Sid: "Allow access through S3 for all principals in the account that are authorized to use S3", Effect: "Allow", Principal: { AWS: "*" },
+        Sid: "Allow access through S3 for all principals in the account that are authorized to use S3",
+        Effect: "Allow",
+        Principal: { AWS: "*" },
         Action: ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"], Resource: "*",
         Condition: { StringEquals: { "kms:CallerAccount": HOME, "kms:ViaService": "s3.us-east-1.amazonaws.com" } },
       },
-      { Sid: "Allow direct access to key metadata to the account", Effect: "Allow", Principal: { AWS: rootArn(HOME) }, Action: ["kms:Describe*", "kms:Get*", "kms:List*"], Resource: "*" },
+      {
+        Sid: "Allow direct access to key metadata to the account", Effect: "Allow", Principal: { AWS: rootArn(HOME) },
+        Action: ["kms:Describe*", "kms:Get*", "kms:List*"], Resource: "*",
+      },
     ],
   });
 });
 
 test("regression 17: alias/aws/s3 is listed without a key until there is one; DescribeKey makes it", async () => {
   const world = new World();
-  assert.deepEqual((await world.call("ListAliases")).Aliases, [{ AliasName: "alias/aws/s3", AliasArn: `arn:aws:kms:us-east-1:${HOME}:alias/aws/s3` }]);
+  assert.deepEqual(
+    (await world.call("ListAliases")).Aliases,
+    [{ AliasName: "alias/aws/s3", AliasArn: `arn:aws:kms:us-east-1:${HOME}:alias/aws/s3` }],
+  );
   const { KeyMetadata } = await world.call("DescribeKey", { KeyId: "alias/aws/s3" });
   assert.equal((await world.call("ListAliases")).Aliases?.[0]?.TargetKeyId, KeyMetadata?.KeyId);
   const foreign = `arn:aws:kms:us-east-1:${HOME}:alias/aws/s3`;
@@ -56,11 +72,18 @@ test("aws/s3 serves its account through S3 only, and nobody can touch it", async
   await world.call("Decrypt", { CiphertextBlob: sealed.CiphertextBlob }, { ...bob, viaS3: true });
   await fails(world.call("Decrypt", { CiphertextBlob: sealed.CiphertextBlob }, bob), "AccessDeniedException");
   await fails(world.call("Encrypt", { KeyId, Plaintext: text("x") }), "AccessDeniedException");
-  await fails(world.call("GenerateDataKey", { KeyId: Arn, KeySpec: "AES_256" }, { as: user("carol"), viaS3: true }), "AccessDeniedException");
+  await fails(
+    world.call("GenerateDataKey", { KeyId: Arn, KeySpec: "AES_256" }, { as: user("carol"), viaS3: true }),
+    "AccessDeniedException",
+  );
   const target = await world.key();
   for (const [name, input] of [
-    ["DisableKey", {}], ["EnableKey", {}], ["ScheduleKeyDeletion", {}], ["PutKeyPolicy", { Policy: document(DELEGATED) }], ["DisableKeyRotation", {}],
-    ["EnableKeyRotation", {}], ["RotateKeyOnDemand", {}], ["TagResource", { Tags: [{ TagKey: "a", TagValue: "b" }] }], ["UpdateKeyDescription", { Description: "d" }],
+    ["DisableKey", {}], ["EnableKey", {}], ["ScheduleKeyDeletion", {}], ["PutKeyPolicy", { Policy: document(DELEGATED) }], [
+      "DisableKeyRotation", {},
+    ],
+    ["EnableKeyRotation", {}], ["RotateKeyOnDemand", {}], ["TagResource", { Tags: [{ TagKey: "a", TagValue: "b" }] }], [
+      "UpdateKeyDescription", { Description: "d" },
+    ],
     ["CreateGrant", { GranteePrincipal: userArn("bob"), Operations: ["Decrypt"] }],
   ] as const) {
     await fails(world.call(name, { KeyId, ...input }), "AccessDeniedException");
@@ -81,14 +104,17 @@ test("the house key serves S3 as a service; to everybody else it does not exist"
   const KeyId = houseKeyArn("us-east-1");
   const asS3 = { as: S3 };
   const other = new World(world);
-  const made = await Promise.all([world, other, world, other].map((one) => one.call("GenerateDataKey", { KeyId, KeySpec: "AES_256" }, asS3)));
+  const worlds = [world, other, world, other];
+  const made = await Promise.all(worlds.map((one) => one.call("GenerateDataKey", { KeyId, KeySpec: "AES_256" }, asS3)));
   assert.deepEqual(new Set(made.map((key) => key.KeyId)), new Set([KeyId]));
   assert.equal(new Set(made.map((key) => key.KeyMaterialId)).size, 1);
   for (const { CiphertextBlob, Plaintext } of made) {
     assert.deepEqual(bytes((await world.call("Decrypt", { CiphertextBlob, KeyId }, asS3)).Plaintext), bytes(Plaintext));
     assert.deepEqual(bytes((await world.call("Decrypt", { CiphertextBlob }, asS3)).Plaintext), bytes(Plaintext));
     for (const as of [root(), root(AWAY), user("bob")]) {
-      for (const viaS3 of [false, true]) await fails(world.call("Decrypt", { CiphertextBlob }, { as, viaS3 }), "AccessDeniedException", /^The ciphertext refers to/);
+      for (const viaS3 of [false, true]) await fails(
+        world.call("Decrypt", { CiphertextBlob }, { as, viaS3 }), "AccessDeniedException", /^The ciphertext refers to/,
+      );
     }
   }
   for (const as of [root(), user("bob")]) {
@@ -98,9 +124,14 @@ test("the house key serves S3 as a service; to everybody else it does not exist"
     assert.deepEqual((await world.call("ListAliases", {}, { as })).Aliases?.length, 1);
     await fails(world.call("DescribeKey", { KeyId: KeyId.split("/")[1] }, { as }), "NotFoundException");
   }
-  for (const name of ["DisableKey", "ScheduleKeyDeletion", "GetKeyPolicy"] as const) await fails(world.call(name, { KeyId }, asS3), "AccessDeniedException");
+  for (const name of ["DisableKey", "ScheduleKeyDeletion", "GetKeyPolicy"] as const) await fails(
+    world.call(name, { KeyId }, asS3), "AccessDeniedException",
+  );
   assert.notEqual(houseKeyArn("eu-central-1").split("/")[1], KeyId.split("/")[1]);
-  await fails(world.call("GenerateDataKey", { KeyId, KeySpec: "AES_256" }, { ...asS3, region: "eu-central-1" }), "NotFoundException");
+  await fails(
+    world.call("GenerateDataKey", { KeyId, KeySpec: "AES_256" }, { ...asS3, region: "eu-central-1" }),
+    "NotFoundException",
+  );
   const usual = await world.key();
   await fails(world.call("GenerateDataKey", { KeyId: usual.Arn, KeySpec: "AES_256" }, asS3), "AccessDeniedException");
 });
@@ -108,7 +139,10 @@ test("the house key serves S3 as a service; to everybody else it does not exist"
 test("a seeded key: made once, brought up to what is declared, then left alone", async () => {
   const world = new World();
   const id = "12345678-1234-4234-8234-123456789012";
-  const declared = { account: HOME, region: "us-east-1", id, alias: "alias/seeded", description: "d", policy: document(DELEGATED, allow(userArn("bob"))) };
+  const declared = {
+    account: HOME, region: "us-east-1", id, alias: "alias/seeded", description: "d",
+    policy: document(DELEGATED, allow(userArn("bob"))),
+  };
   const stamp = async (): Promise<number | undefined> => (await world.kms.tables.keys.get("us-east-1", id))?.stamp;
   const arn = await seedKey(world.kms, declared, world.clock.now());
   assert.equal(arn, `arn:aws:kms:us-east-1:${HOME}:key/${id}`);
@@ -122,7 +156,9 @@ test("a seeded key: made once, brought up to what is declared, then left alone",
   assert.equal((await world.call("ListAliases", { KeyId: id })).Aliases?.length, 2);
   const byAlias = { account: HOME, region: "us-east-1", alias: "alias/by-name" };
   assert.equal(await seedKey(world.kms, byAlias, world.clock.now()), await seedKey(world.kms, byAlias, world.clock.now()));
-  await assert.rejects(seedKey(world.kms, { ...declared, account: AWAY, alias: undefined }, world.clock.now()), /belongs to account/);
+  await assert.rejects(
+    seedKey(world.kms, { ...declared, account: AWAY, alias: undefined }, world.clock.now()), /belongs to account/,
+  );
   await assert.rejects(seedKey(world.kms, { ...byAlias, id }, world.clock.now()), /belongs to key/);
   await world.call("ScheduleKeyDeletion", { KeyId: id, PendingWindowInDays: 7 });
   await seedKey(world.kms, declared, world.clock.now());
@@ -130,5 +166,7 @@ test("a seeded key: made once, brought up to what is declared, then left alone",
   world.clock.advance(7 * DAY_MS);
   await seedKey(world.kms, declared, world.clock.now());
   assert.equal((await world.call("DescribeKey", { KeyId: "alias/seeded" })).KeyMetadata?.KeyState, "Enabled");
-  await fails(seedKey(world.kms, { ...byAlias, alias: "alias/x", policy: "{" }, world.clock.now()), "MalformedPolicyDocumentException");
+  await fails(
+    seedKey(world.kms, { ...byAlias, alias: "alias/x", policy: "{" }, world.clock.now()), "MalformedPolicyDocumentException",
+  );
 });

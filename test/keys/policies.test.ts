@@ -26,12 +26,15 @@ test("the default policy lets the account decide by IAM", async () => {
   assert.equal(PolicyName, "default");
   assert.deepEqual(JSON.parse(Policy ?? ""), {
     Version: "2012-10-17", Id: "key-default-1",
-    Statement: [{ Sid: "Enable IAM User Permissions", Effect: "Allow", Principal: { AWS: rootArn(HOME) }, Action: "kms:*", Resource: "*" }],
+    Statement: [
+      { Sid: "Enable IAM User Permissions", Effect: "Allow", Principal: { AWS: rootArn(HOME) }, Action: "kms:*", Resource: "*" },
+    ],
   });
   world.identities.set(userArn("bob"), document({ Effect: "Allow", Action: "kms:Decrypt", Resource: Arn }));
   await fails(
     world.call("Encrypt", { KeyId, Plaintext: text("x") }, { as: user("bob") }), "AccessDeniedException",
-    `User: ${userArn("bob")} is not authorized to perform: kms:Encrypt on resource: ${Arn} because no identity-based policy allows the kms:Encrypt action`,
+    `User: ${userArn("bob")} is not authorized to perform: kms:Encrypt on resource: ${Arn} because no identity-based policy ` +
+      "allows the kms:Encrypt action",
   );
   const { CiphertextBlob } = await world.call("Encrypt", { KeyId, Plaintext: text("x") });
   await world.call("Decrypt", { CiphertextBlob }, { as: user("bob") });
@@ -43,17 +46,26 @@ test("regression 14: lock-out check and principal check", async () => {
   const create = (Policy: string, more: object = {}): Promise<unknown> => world.call("CreateKey", { Policy, ...more }, alice);
   await fails(create(document(allow(userArn("bob")))), "MalformedPolicyDocumentException", LOCKOUT);
   await fails(create(document(allow(userArn("alice"), "kms:Encrypt"))), "MalformedPolicyDocumentException", LOCKOUT);
-  await fails(create(document(DELEGATED, { ...allow(userArn("alice"), "kms:PutKeyPolicy"), Effect: "Deny" })), "MalformedPolicyDocumentException", LOCKOUT);
+  await fails(
+    create(document(DELEGATED, { ...allow(userArn("alice"), "kms:PutKeyPolicy"), Effect: "Deny" })),
+    "MalformedPolicyDocumentException", LOCKOUT,
+  );
   await create(document(allow(userArn("bob"))), { BypassPolicyLockoutSafetyCheck: true });
   await create(document(DELEGATED));
   await create(document(allow(userArn("alice"), "kms:Put*")));
   // Delegation is enough, whatever IAM says today.
   world.identities.set(userArn("alice"), document({ Effect: "Allow", Action: "kms:CreateKey", Resource: "*" }));
   await create(document(DELEGATED));
-  for (const principal of ["arn:aws:iam::111122223333:user/nobody", "arn:aws:iam::999999999999:root", "AIDANOBODYNOBODYNOB22", "arn:aws:iam::111122223333:user/*", "bob"]) {
+  for (const principal of [
+    "arn:aws:iam::111122223333:user/nobody", "arn:aws:iam::999999999999:root", "AIDANOBODYNOBODYNOB22",
+    "arn:aws:iam::111122223333:user/*", "bob",
+  ]) {
     await fails(create(document(DELEGATED, allow(principal))), "MalformedPolicyDocumentException", PRINCIPALS);
   }
-  for (const broken of ["{", "[]", "x", document({ Effect: "Allow", Action: "kms:*", Resource: "*" }), document({ ...DELEGATED, Effect: "allow" })]) {
+  for (const broken of [
+    "{", "[]", "x", document({ Effect: "Allow", Action: "kms:*", Resource: "*" }),
+    document({ ...DELEGATED, Effect: "allow" }),
+  ]) {
     await fails(create(broken), "MalformedPolicyDocumentException");
   }
   await fails(create(""), "ValidationException", /at 'policy'/);
@@ -63,17 +75,31 @@ test("regression 14: lock-out check and principal check", async () => {
 test("PutKeyPolicy takes effect at once; GetKeyPolicy gives the text back byte for byte; only `default` exists", async () => {
   const world = new World();
   const { KeyId } = await world.key();
-  const given = `{ "Version":"2012-10-17",\n\t"Statement" : [ ${JSON.stringify(DELEGATED)},\r\n {"Sid":"r\\u00e9sum\\u00e9","Effect":"Deny","Principal":{"AWS":["${userArn("bob")}","${AWAY}"]},"Action":"kms:Encrypt","Resource":"*"}] }`;
+  const principals = `{"AWS":["${userArn("bob")}","${AWAY}"]}`;
+  const deny = `{"Sid":"r\\u00e9sum\\u00e9","Effect":"Deny","Principal":${principals},"Action":"kms:Encrypt","Resource":"*"}`;
+  const given = `{ "Version":"2012-10-17",\n\t"Statement" : [ ${JSON.stringify(DELEGATED)},\r\n ${deny}] }`;
   await world.call("Encrypt", { KeyId, Plaintext: text("x") }, { as: user("bob") });
   await world.call("PutKeyPolicy", { KeyId, Policy: given, PolicyName: "default" });
   assert.equal((await world.call("GetKeyPolicy", { KeyId, PolicyName: "default" })).Policy, given);
-  await fails(world.call("Encrypt", { KeyId, Plaintext: text("x") }, { as: user("bob") }), "AccessDeniedException", /explicit deny in a resource-based policy$/);
-  await fails(world.call("PutKeyPolicy", { KeyId, Policy: given, PolicyName: "other" }), "NotFoundException", "No such policy exists");
+  await fails(
+    world.call("Encrypt", { KeyId, Plaintext: text("x") }, { as: user("bob") }), "AccessDeniedException",
+    /explicit deny in a resource-based policy$/,
+  );
+  await fails(
+    world.call("PutKeyPolicy", { KeyId, Policy: given, PolicyName: "other" }), "NotFoundException",
+    "No such policy exists",
+  );
   await fails(world.call("GetKeyPolicy", { KeyId, PolicyName: "other" }), "NotFoundException", "No such policy exists");
-  await fails(world.call("PutKeyPolicy", { KeyId, Policy: document(allow(userArn("alice"))) }), "MalformedPolicyDocumentException", LOCKOUT);
+  await fails(
+    world.call("PutKeyPolicy", { KeyId, Policy: document(allow(userArn("alice"))) }), "MalformedPolicyDocumentException",
+    LOCKOUT,
+  );
   await world.call("PutKeyPolicy", { KeyId, Policy: document(allow(userArn("alice"))), BypassPolicyLockoutSafetyCheck: true });
   await fails(world.call("PutKeyPolicy", { KeyId, Policy: given }), "AccessDeniedException");
-  await world.call("PutKeyPolicy", { KeyId, Policy: document(DELEGATED), BypassPolicyLockoutSafetyCheck: true }, { as: user("alice") });
+  await world.call(
+    "PutKeyPolicy",
+    { KeyId, Policy: document(DELEGATED), BypassPolicyLockoutSafetyCheck: true }, { as: user("alice") },
+  );
 });
 
 test("attack 50: a deleted principal shows as its unique id, and a namesake made later is a stranger", async () => {
@@ -94,7 +120,11 @@ test("condition keys of cryptographic calls", async () => {
     world.identities.set(userArn("bob"), document({ Effect: "Allow", Action: "kms:*", Resource: "*", Condition: condition }));
   };
   const encrypt = (EncryptionContext?: object, options: object = {}): Promise<unknown> =>
-    world.call("Encrypt", { KeyId, Plaintext: text("x"), ...(EncryptionContext === undefined ? {} : { EncryptionContext }) }, { as: user("bob"), ...options });
+    world.call(
+      "Encrypt",
+      { KeyId, Plaintext: text("x"), ...(EncryptionContext === undefined ? {} : { EncryptionContext }) },
+      { as: user("bob"), ...options },
+    );
   const allowed = async (condition: object, context?: object, options: object = {}): Promise<void> => {
     may(condition);
     await encrypt(context, options);
@@ -114,7 +144,15 @@ test("condition keys of cryptographic calls", async () => {
   await denied({ Null: { "kms:EncryptionContextKeys": "true" } }, { a: "b" });
   await allowed({ StringEquals: { "kms:CallerAccount": HOME } });
   await denied({ StringEquals: { "kms:CallerAccount": AWAY } });
-  await allowed({ StringEquals: { "kms:EncryptionAlgorithm": "SYMMETRIC_DEFAULT", "kms:KeySpec": "SYMMETRIC_DEFAULT", "kms:KeyUsage": "ENCRYPT_DECRYPT", "kms:KeyOrigin": "AWS_KMS" }, Bool: { "kms:MultiRegion": "false" } });
+  await allowed(
+    {
+      StringEquals: {
+        "kms:EncryptionAlgorithm": "SYMMETRIC_DEFAULT", "kms:KeySpec": "SYMMETRIC_DEFAULT", "kms:KeyUsage": "ENCRYPT_DECRYPT",
+        "kms:KeyOrigin": "AWS_KMS",
+      },
+      Bool: { "kms:MultiRegion": "false" },
+    },
+  );
   await denied({ StringEquals: { "kms:KeySpec": "RSA_2048" } });
 });
 

@@ -7,21 +7,33 @@ test("regression 27: identifiers that are no key id, ARN or alias name", async (
   const world = new World();
   await world.key();
   const encrypt = (KeyId: string): Promise<unknown> => world.call("Encrypt", { KeyId, Plaintext: text("x") });
-  for (const id of ["fake-key-id", "aws/s3", "alias/", "1234abcd12ab34cd56ef1234567890ab", "mrk-fake", "00000000-0000-4000-8000-00000000000G", "ALIAS/x"]) {
+  for (const id of [
+    "fake-key-id", "aws/s3", "alias/", "1234abcd12ab34cd56ef1234567890ab", "mrk-fake",
+    "00000000-0000-4000-8000-00000000000G", "ALIAS/x",
+  ]) {
     await fails(encrypt(id), "NotFoundException", `Invalid keyId '${id}'`);
   }
   const absent = "00000000-0000-4000-8000-000000000000";
   const missing = `Key 'arn:aws:kms:us-east-1:${HOME}:key/${absent}' does not exist`;
   await fails(encrypt(absent), "NotFoundException", missing);
   await fails(encrypt(`arn:aws:kms:us-east-1:${HOME}:key/${absent}`), "NotFoundException", missing);
-  await fails(encrypt("mrk-00000000000040008000000000000000"), "NotFoundException", /^Key 'arn:.*:key\/mrk-0+40008000000000000000' does not exist$/);
+  await fails(
+    encrypt("mrk-00000000000040008000000000000000"), "NotFoundException",
+    /^Key 'arn:.*:key\/mrk-0+40008000000000000000' does not exist$/,
+  );
   await fails(encrypt(`arn:aws:kms:eu-west-1:${HOME}:key/${absent}`), "NotFoundException", "Invalid arn eu-west-1");
   await fails(encrypt(`arn:aws:kms:eu-west-1:${HOME}:alias/x`), "NotFoundException", "Invalid arn eu-west-1");
   await fails(encrypt("alias/x"), "NotFoundException", `Alias arn:aws:kms:us-east-1:${HOME}:alias/x is not found.`);
   await fails(encrypt(""), "ValidationException", /at 'keyId'.*length greater than or equal to 1$/);
   await fails(encrypt("x".repeat(2049)), "ValidationException", /less than or equal to 2048$/);
-  await fails(world.call("Encrypt", { Plaintext: text("x") }), "ValidationException", "1 validation error detected: Value null at 'keyId' failed to satisfy constraint: Member must not be null");
-  await fails(world.call("Encrypt", {}), "ValidationException", /^2 validation errors detected: Value null at 'keyId' .*; Value null at 'plaintext' /);
+  await fails(
+    world.call("Encrypt", { Plaintext: text("x") }), "ValidationException",
+    "1 validation error detected: Value null at 'keyId' failed to satisfy constraint: Member must not be null",
+  );
+  await fails(
+    world.call("Encrypt", {}), "ValidationException",
+    /^2 validation errors detected: Value null at 'keyId' .*; Value null at 'plaintext' /,
+  );
   await fails(world.call("DescribeKey", { KeyId: "arn:aws:kms:us-east-1:nonsense:key/x" }), "InvalidArnException");
   await fails(encrypt("arn:aws:s3:::bucket"), "NotFoundException");
 });
@@ -46,13 +58,24 @@ test("aliases stand for keys only where AWS accepts them", async () => {
 test("CreateKey refuses what is not served, in AWS's words where AWS would refuse it too", async () => {
   const world = new World();
   const create = (input: object): Promise<unknown> => world.call("CreateKey", input);
-  await fails(create({ KeySpec: "RSA_2048" }), "ValidationException", "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.");
-  await fails(create({ KeySpec: "RSA_2048", KeyUsage: "KEY_AGREEMENT" }), "ValidationException", "KeyUsage KEY_AGREEMENT is not compatible with KeySpec RSA_2048");
-  await fails(create({ KeyUsage: "SIGN_VERIFY" }), "ValidationException", "KeyUsage SIGN_VERIFY is not compatible with KeySpec SYMMETRIC_DEFAULT");
+  await fails(
+    create({ KeySpec: "RSA_2048" }), "ValidationException",
+    "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.",
+  );
+  await fails(
+    create({ KeySpec: "RSA_2048", KeyUsage: "KEY_AGREEMENT" }), "ValidationException",
+    "KeyUsage KEY_AGREEMENT is not compatible with KeySpec RSA_2048",
+  );
+  await fails(
+    create({ KeyUsage: "SIGN_VERIFY" }), "ValidationException",
+    "KeyUsage SIGN_VERIFY is not compatible with KeySpec SYMMETRIC_DEFAULT",
+  );
   await fails(create({ KeySpec: "AES_256" }), "ValidationException", /at 'keySpec'.*Member must satisfy enum value set: \[/);
   await fails(create({ KeySpec: "SYMMETRIC_DEFAULT", CustomerMasterKeySpec: "SYMMETRIC_DEFAULT" }), "ValidationException");
   for (const input of [
-    { KeySpec: "RSA_2048", KeyUsage: "ENCRYPT_DECRYPT" }, { KeySpec: "HMAC_256", KeyUsage: "GENERATE_VERIFY_MAC" }, { Origin: "EXTERNAL" },
+    { KeySpec: "RSA_2048", KeyUsage: "ENCRYPT_DECRYPT" }, { KeySpec: "HMAC_256", KeyUsage: "GENERATE_VERIFY_MAC" }, {
+      Origin: "EXTERNAL",
+    },
     { Origin: "AWS_CLOUDHSM", CustomKeyStoreId: "cks-1" }, { MultiRegion: true }, { CustomKeyStoreId: "cks-1" },
   ]) {
     await fails(create(input), "UnsupportedOperationException");
@@ -65,7 +88,10 @@ test("keys are of an account and a region", async () => {
   const { KeyId } = await world.key();
   await world.call("CreateAlias", { AliasName: "alias/a", TargetKeyId: KeyId });
   await fails(world.call("DescribeKey", { KeyId }, { region: "eu-central-1" }), "NotFoundException", /eu-central-1/);
-  await fails(world.call("DescribeKey", { KeyId }, { as: root(AWAY) }), "NotFoundException", `Key 'arn:aws:kms:us-east-1:${AWAY}:key/${KeyId}' does not exist`);
+  await fails(
+    world.call("DescribeKey", { KeyId }, { as: root(AWAY) }), "NotFoundException",
+    `Key 'arn:aws:kms:us-east-1:${AWAY}:key/${KeyId}' does not exist`,
+  );
   for (const where of [{ region: "eu-central-1" }, { as: root(AWAY) }]) {
     assert.deepEqual((await world.call("ListKeys", {}, where)).Keys, []);
     const other = await world.key({}, where);
@@ -87,12 +113,17 @@ test("tags: AWS's rules and texts; they count in conditions at once", async () =
   assert.deepEqual(await tags(), [tag("B", "3"), tag("b", "2")]);
   const put = (...Tags: object[]): Promise<unknown> => world.call("TagResource", { KeyId, Tags });
   await fails(put(tag("x"), tag("x")), "TagException", "Duplicate tag keys");
-  for (const name of ["aws:x", "AWS:x", "Aws:"]) await fails(put(tag(name)), "TagException", "Tags beginning with aws: are reserved");
+  for (const name of ["aws:x", "AWS:x", "Aws:"]) await fails(
+    put(tag(name)), "TagException", "Tags beginning with aws: are reserved",
+  );
   await fails(put(tag("")), "ValidationException", /at 'tags\.1\.member\.tagKey'/);
   await fails(put(tag("x".repeat(129))), "ValidationException");
   await put(...Array.from({ length: 48 }, (_, i) => tag(`n${i}`)));
   await fails(put(tag("one more")), "TagException", "Too many tags");
-  await fails(world.call("CreateKey", { Tags: Array.from({ length: 51 }, (_, i) => tag(`n${i}`)) }), "TagException", "Too many tags");
+  await fails(
+    world.call("CreateKey", { Tags: Array.from({ length: 51 }, (_, i) => tag(`n${i}`)) }), "TagException",
+    "Too many tags",
+  );
   assert.equal((await world.call("ListResourceTags", { KeyId })).Tags?.length, 50);
 
   const condition = { Condition: { StringEquals: { "aws:ResourceTag/n7": "2" } } };
@@ -142,15 +173,26 @@ test("aliases: names, limits, dates, the set of a key's aliases", async () => {
   const world = new World();
   const { KeyId } = await world.key();
   const other = await world.key();
-  const create = (AliasName: string, TargetKeyId = KeyId): Promise<unknown> => world.call("CreateAlias", { AliasName, TargetKeyId });
-  await fails(create("x"), "ValidationException", 'Alias must start with the prefix "alias/". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html');
+  const create = (AliasName: string, TargetKeyId = KeyId): Promise<unknown> => world.call(
+    "CreateAlias", { AliasName, TargetKeyId },
+  );
+  await fails(
+    create("x"), "ValidationException",
+    'Alias must start with the prefix "alias/". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html',
+  );
   await fails(create("alias/ü"), "ValidationException", /at 'aliasName'.*regular expression pattern: \^\[a-zA-Z0-9:\/_-\]\+\$$/);
   await fails(create("alias/"), "ValidationException");
   await fails(create("alias/aws/mine"), "NotAuthorizedException", "");
   await fails(world.call("DeleteAlias", { AliasName: "alias/absent" }), "NotFoundException", /alias\/absent is not found\.$/);
-  await fails(world.call("UpdateAlias", { AliasName: "alias/absent", TargetKeyId: KeyId }), "NotFoundException", /alias\/absent is not found\.$/);
+  await fails(
+    world.call("UpdateAlias", { AliasName: "alias/absent", TargetKeyId: KeyId }), "NotFoundException",
+    /alias\/absent is not found\.$/,
+  );
   await create("alias/a");
-  await fails(create("alias/a"), "AlreadyExistsException", `An alias with the name arn:aws:kms:us-east-1:${HOME}:alias/a already exists`);
+  await fails(
+    create("alias/a"), "AlreadyExistsException",
+    `An alias with the name arn:aws:kms:us-east-1:${HOME}:alias/a already exists`,
+  );
   const created = new Date(world.clock.now());
   world.clock.advance(1000);
   await world.call("UpdateAlias", { AliasName: "alias/a", TargetKeyId: other.KeyId });
@@ -174,8 +216,12 @@ test("kms:RequestAlias and kms:ResourceAliases", async () => {
   const { KeyId, Arn } = await world.key({ Policy: document(allow(`arn:aws:iam::${HOME}:root`), byAlias) });
   await world.call("CreateAlias", { AliasName: "alias/a", TargetKeyId: KeyId });
   world.identities.set(userArn("bob"), document({ Effect: "Deny", Action: "kms:Decrypt", Resource: "*" }));
-  for (const id of ["alias/a", `arn:aws:kms:us-east-1:${HOME}:alias/a`]) await world.call("Encrypt", { KeyId: id, Plaintext: text("x") }, bob);
-  for (const id of [KeyId, Arn]) await fails(world.call("Encrypt", { KeyId: id, Plaintext: text("x") }, bob), "AccessDeniedException");
+  for (const id of ["alias/a", `arn:aws:kms:us-east-1:${HOME}:alias/a`]) await world.call(
+    "Encrypt", { KeyId: id, Plaintext: text("x") }, bob,
+  );
+  for (const id of [KeyId, Arn]) await fails(
+    world.call("Encrypt", { KeyId: id, Plaintext: text("x") }, bob), "AccessDeniedException",
+  );
   const resourceAlias = { Condition: { "ForAnyValue:StringEquals": { "kms:ResourceAliases": "alias/b" } } };
   world.identities.set(userArn("alice"), document({ Effect: "Allow", Action: "kms:*", Resource: "*", ...resourceAlias }));
   await fails(world.call("Encrypt", { KeyId, Plaintext: text("x") }, { as: user("alice") }), "AccessDeniedException");
@@ -228,9 +274,18 @@ test("regression 30: pages follow each other, markers are bound to their list an
 test("concurrent changes of one key: none is lost", async () => {
   const world = new World();
   const { KeyId } = await world.key({ Policy: document(DELEGATED) });
-  const tags = Array.from({ length: 20 }, (_, i) => world.call("TagResource", { KeyId, Tags: [{ TagKey: `k${i}`, TagValue: "v" }] }));
-  const grants = Array.from({ length: 10 }, () => world.call("CreateGrant", { KeyId, GranteePrincipal: userArn("bob"), Operations: ["Decrypt"] }));
-  const aliases = Array.from({ length: 10 }, (_, i) => world.call("CreateAlias", { AliasName: `alias/c${i}`, TargetKeyId: KeyId }));
+  const tags = Array.from(
+    { length: 20 },
+    (_, i) => world.call("TagResource", { KeyId, Tags: [{ TagKey: `k${i}`, TagValue: "v" }] }),
+  );
+  const grants = Array.from(
+    { length: 10 },
+    () => world.call("CreateGrant", { KeyId, GranteePrincipal: userArn("bob"), Operations: ["Decrypt"] }),
+  );
+  const aliases = Array.from(
+    { length: 10 },
+    (_, i) => world.call("CreateAlias", { AliasName: `alias/c${i}`, TargetKeyId: KeyId }),
+  );
   await Promise.all([...tags, ...grants, ...aliases]);
   assert.equal((await world.call("ListResourceTags", { KeyId })).Tags?.length, 20);
   assert.equal((await world.call("ListGrants", { KeyId })).Grants?.length, 10);

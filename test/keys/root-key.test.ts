@@ -28,7 +28,10 @@ async function place(t: TestContext): Promise<Place> {
 }
 
 async function refused(answer: Promise<unknown>, reason: KeyFileProblem["reason"], message: RegExp): Promise<void> {
-  await assert.rejects(answer, (error) => error instanceof KeyFileProblem && error.reason === reason && message.test(error.message));
+  await assert.rejects(
+    answer,
+    (error) => error instanceof KeyFileProblem && error.reason === reason && message.test(error.message),
+  );
 }
 
 test("a key file is made once, 0600 in a 0700 directory, and opens the same keys again", async (t) => {
@@ -37,7 +40,9 @@ test("a key file is made once, 0600 in a 0700 directory, and opens the same keys
   assert.equal((await stat(path)).mode & 0o777, 0o600);
   assert.equal((await stat(join(directory, "config"))).mode & 0o777, 0o700);
   const again = await open(first.storeId);
-  assert.deepEqual([again.storeId, again.fingerprint, again.wrappingKeyId], [first.storeId, first.fingerprint, first.wrappingKeyId]);
+  assert.deepEqual(
+    [again.storeId, again.fingerprint, again.wrappingKeyId], [first.storeId, first.fingerprint, first.wrappingKeyId],
+  );
   const where = { account: "1", region: "r", keyId: "k", materialId: "m", spec: "s", origin: "o" };
   const secret = again.unwrapMaterial(first.wrapMaterial(text("material"), where), where);
   assert.deepEqual(secret.bytes, text("material"));
@@ -58,7 +63,10 @@ test("data without its key file, or with another store's, does not open", async 
   await refused(open(newStoreId()), "missing", /does not exist: without it the data of this store cannot be read/);
   const { storeId } = await open();
   const other = newStoreId();
-  await refused(open(other), "other-store", new RegExp(`belongs to store ${storeId}, but the data directory holds store ${other}`));
+  await refused(
+    open(other), "other-store",
+    new RegExp(`belongs to store ${storeId}, but the data directory holds store ${other}`),
+  );
   await rename(path, `${path}.moved`);
   await refused(open(storeId), "missing", /does not exist/);
 });
@@ -90,7 +98,10 @@ test("a damaged key file is named as such, whatever the damage", async (t) => {
   const { open, path } = await place(t);
   const { storeId } = await open();
   const good = await readFile(path, "latin1");
-  for (const bad of ["", "not a key\n", good.slice(0, -40), good.replace(/root-key ../, "root-key zz"), good.replace("version 1", "version 2"), "x".repeat(100_000)]) {
+  for (const bad of [
+    "", "not a key\n", good.slice(0, -40), good.replace(/root-key ../, "root-key zz"),
+    good.replace("version 1", "version 2"), "x".repeat(100_000),
+  ]) {
     await writeFile(path, bad);
     await refused(open(storeId), "damaged", /root\.key: /);
   }
@@ -100,7 +111,10 @@ test("a damaged key file is named as such, whatever the damage", async (t) => {
 
 test("attack 56: wrapped material opens in its own place only", () => {
   const keyring = ephemeralRootKey();
-  const where = { account: "111122223333", region: "us-east-1", keyId: "k", materialId: "m", spec: "SYMMETRIC_DEFAULT", origin: "AWS_KMS" };
+  const where = {
+    account: "111122223333", region: "us-east-1", keyId: "k", materialId: "m", spec: "SYMMETRIC_DEFAULT",
+    origin: "AWS_KMS",
+  };
   const wrapped = keyring.wrapMaterial(text("secret"), where);
   assert.equal(wrapped.includes("secret"), false);
   for (const name of Object.keys(where)) {
@@ -119,7 +133,10 @@ test("attack 56: material rows exchanged between two keys do not open", async ()
   const one = await world.key();
   const two = await world.key();
   const { materials } = world.kms.tables;
-  const [a, b] = [await materials.get("us-east-1", one.KeyId, one.CurrentKeyMaterialId ?? ""), await materials.get("us-east-1", two.KeyId, two.CurrentKeyMaterialId ?? "")];
+  const [a, b] = [
+    await materials.get("us-east-1", one.KeyId, one.CurrentKeyMaterialId ?? ""),
+    await materials.get("us-east-1", two.KeyId, two.CurrentKeyMaterialId ?? ""),
+  ];
   assert.ok(a !== undefined && b !== undefined);
   // Whoever can write rows with valid MACs still cannot move material.
   await world.store.commit({ puts: [materials.put(a.key, { clear: { ...a.clear, wrapped: b.clear.wrapped } })] });
@@ -140,11 +157,15 @@ test("the ephemeral provider keeps its key while it lives; a closed keyring give
 
 test("no secret of a key is in the clear on the store", async () => {
   const world = new World();
-  const { KeyId } = await world.key({ Description: "canary-description", Tags: [{ TagKey: "canary-tag", TagValue: "canary-value" }] });
+  const { KeyId } = await world.key(
+    { Description: "canary-description", Tags: [{ TagKey: "canary-tag", TagValue: "canary-value" }] },
+  );
   await world.call("Encrypt", { KeyId, Plaintext: text("x") });
   const rows = await world.store.range({ from: Buffer.from([Space.kmsKeys]), to: Buffer.from([0x40]), limit: 100 });
   assert.ok(rows.length >= 3);
   for (const row of rows) {
-    for (const hidden of ["canary-description", "canary-tag", "canary-value", "key-default-1"]) assert.equal(row.bytes.includes(hidden), false);
+    for (const hidden of ["canary-description", "canary-tag", "canary-value", "key-default-1"]) assert.equal(
+      row.bytes.includes(hidden), false,
+    );
   }
 });

@@ -57,7 +57,8 @@ export const session: Principal = {
 
 export const document = (...statements: object[]): string => JSON.stringify({ Version: "2012-10-17", Statement: statements });
 export const allow = (principal: string | object, action: string | string[] = "kms:*", more: object = {}): object => ({
-  Effect: "Allow", Principal: typeof principal === "string" ? { AWS: principal } : principal, Action: action, Resource: "*", ...more,
+  Effect: "Allow", Principal: typeof principal === "string" ? { AWS: principal } : principal, Action: action, Resource: "*",
+  ...more,
 });
 /** The account decides by IAM. */
 export const DELEGATED = allow(rootArn(HOME));
@@ -118,14 +119,17 @@ export class World {
     this.store = from?.store ?? memoryMetadataStore();
     this.keyring = from?.keyring ?? ephemeralRootKey();
     const records = createRecords(this.store, this.keyring.records);
-    this.kms = openKms({ records, keyring: this.keyring, principals: this.#resolver(), recordEvent: (event) => this.events.push(event) });
+    const recordEvent = (event: KmsServiceEvent): void => void this.events.push(event);
+    this.kms = openKms({ records, keyring: this.keyring, principals: this.#resolver(), recordEvent });
     this.#registry = new Registry(kmsOperations(this.kms));
   }
 
-  async call<N extends OperationName>(name: N, input: object = {}, { as = root(), region = REGION, viaS3 = false }: CallAs = {}): Promise<AnswerOf<N>> {
+  async call<N extends OperationName>(name: N, input: object = {}, how: CallAs = {}): Promise<AnswerOf<N>> {
+    const { as = root(), region = REGION, viaS3 = false } = how;
     const facts = {
       principal: as, authentication: { type: "REST-HEADER", scopeRegion: region }, region, nowMs: this.clock.now(), secure: true,
-      secureEnoughForSse: true, sourceIp: "192.0.2.1", signal: new AbortController().signal, requestId: "request", userAgent: "test",
+      secureEnoughForSse: true, sourceIp: "192.0.2.1", signal: new AbortController().signal, requestId: "request",
+      userAgent: "test",
       referer: undefined, tlsVersion: "1.3",
     } as const;
     const options = viaS3 ? { viaService: `s3.${region}.amazonaws.com` } : {};
@@ -186,7 +190,9 @@ export async function fails(answer: Promise<unknown>, code: string, message?: st
     await answer;
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
-    assert.equal(`${error.code}: ${error.message}`.startsWith(`${code}: `), true, `${error.code}: ${error.message}, expected ${code}`);
+    assert.equal(
+      `${error.code}: ${error.message}`.startsWith(`${code}: `), true, `${error.code}: ${error.message}, expected ${code}`,
+    );
     if (typeof message === "string") assert.equal(error.message, message);
     else if (message !== undefined) assert.match(error.message, message);
     return;
