@@ -2,6 +2,7 @@
 import type { AnyOperation } from "../gate/contract.js";
 import { bucketAccessOperations } from "./bucket-access.js";
 import { bucketEncryptionOperations } from "./bucket-encryption.js";
+import { bucketLifecycleOperations } from "./bucket-lifecycle.js";
 import { bucketPolicyOperations } from "./bucket-policy.js";
 import { bucketSettingOperations } from "./bucket-settings.js";
 import { bucketUnsetOperations } from "./bucket-unset.js";
@@ -12,5 +13,6 @@ export const bucketConfigOperations = (room: Room): AnyOperation[] => [
   ...bucketEncryptionOperations(room),
   ...bucketAccessOperations(room),
   ...bucketSettingOperations(room),
+  ...bucketLifecycleOperations(room),
   ...bucketUnsetOperations(room),
 ];

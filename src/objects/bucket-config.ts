@@ -38,20 +38,22 @@ export interface Changed {
   readonly secrets?: BucketSecrets;
 }
 
-export interface ConfigChange<I> {
+export interface ConfigChange<I, O = undefined> {
   readonly name: string;
   readonly action: string;
   readonly rootAlwaysAllowed?: boolean;
   context?(input: I): Context;
   /** Runs after authorization; may run again. @throws ServiceError for a bad document */
   change(bucket: BucketFacts, input: I, call: Call): Changed | Promise<Changed>;
+  /** Absent: the answer is empty. */
+  answer?(input: I): O;
 }
 
-export function configChange<I extends BucketInput>(room: Room, spec: ConfigChange<I>): AnyOperation {
+export function configChange<I extends BucketInput, O = undefined>(room: Room, spec: ConfigChange<I, O>): AnyOperation {
   const permissions = (input: I, bucket: BucketFacts, call: Call): readonly Permission[] => [
     permissionOf(room, call, bucket, spec, spec.context?.(input)),
   ];
-  return defineOperation<I, BucketFacts, undefined>({
+  return defineOperation<I, BucketFacts, O | undefined>({
     service: "s3",
     name: spec.name,
     resolve: (input, call) => findBucket(room, call, input),
@@ -61,7 +63,7 @@ export function configChange<I extends BucketInput>(room: Room, spec: ConfigChan
         permissions: (bucket) => permissions(input, bucket, call),
         change: (bucket) => spec.change(bucket, input, call),
       });
-      return undefined;
+      return spec.answer?.(input);
     },
   });
 }
