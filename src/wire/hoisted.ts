@@ -48,10 +48,18 @@ function hoistedHeaders(query: Query): ReadonlyMap<string, string> {
   const headers = new Map<string, string>();
   for (const [name, values] of query) {
     const lower = name.toLowerCase();
-    if (lower.startsWith("x-amz-")) headers.set(lower, values.join(","));
+    if (lower.startsWith("x-amz-") && !isContentClaim(lower)) headers.set(lower, values.join(","));
   }
   return headers;
 }
+
+/**
+ * A claim about a body that did not exist when the URL was signed: S3 ignores it in a query. The JavaScript SDK's presigner
+ * signs the CRC32 of an empty body into every PutObject URL, and such a URL must upload any file.
+ * `x-amz-checksum-mode`, `-algorithm` and `-type` are no such claims.
+ */
+export const isContentClaim = (name: string): boolean =>
+  name === "x-amz-sdk-checksum-algorithm" || (name.startsWith("x-amz-checksum-") && !/-(mode|algorithm|type)$/.test(name));
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 

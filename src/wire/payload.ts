@@ -14,6 +14,7 @@ import { hoistedHeaders, type AuthorizationClaim } from "./authorization.js";
 import { AwsChunkedDecoder, incompleteBody, wrongLength } from "./aws-chunked.js";
 import { badChecksum, badMd5, readBodyClaims, type BodyClaims, type HeaderReader } from "./body-claims.js";
 import { checksumHeader, createHasher, decodeChecksum, type Hasher } from "./checksums.js";
+import { isContentClaim } from "./hoisted.js";
 import { parsePayloadHash, type PayloadMode } from "./payload-mode.js";
 import type { BodyResult, ChecksumAlgorithm, RequestBody } from "./body.js";
 import type { VerifiedSignature } from "./sigv4.js";
@@ -41,6 +42,8 @@ export interface OpenBodyOptions {
   readonly maxSizeBytes?: number;
   /** Called once, at the first pull: write `100 Continue` here. */
   readonly onStart?: (() => void) | undefined;
+  /** How long the body may take; default: as long as it goes on. */
+  readonly withinMs?: number;
   /** aws-chunked: smallest chunk but the last. Default 0 (any); S3 itself refuses less than 8192. */
   readonly minChunkBytes?: number;
 }
@@ -65,12 +68,13 @@ export function openBody(options: OpenBodyOptions): RequestBody {
   return verifiedBody(options, { header, mode, declaredSizeBytes, objectChecksum: false });
 }
 
-/** Reads headers as S3 means them: a presigned URL's `x-amz-*` parameters count as headers. */
+/** Reads headers as S3 means them: a presigned URL's `x-amz-*` parameters count as headers, its checksums do not. */
 export function effectiveHeaders(head: RequestHead, claim: AuthorizationClaim): HeaderReader {
   const hoisted = claim.kind === "query" ? hoistedHeaders(head.target) : undefined;
   return (name) => {
     const value = head.headers[name];
-    return typeof value === "string" ? value : hoisted?.[name];
+    if (typeof value === "string") return value;
+    return isContentClaim(name) ? undefined : hoisted?.[name];
   };
 }
 
@@ -139,7 +143,7 @@ export function verifiedBody(options: OpenBodyOptions, shape: BodyShape): Verifi
     : header;
   const claims = readBodyClaims(visible, mode.kind === "chunked" && mode.trailer);
   const { checksum } = claims;
-  let source = pieces(options.stream);
+  let source = pieces(options.stream, options.withinMs);
   let trailer: (() => string | undefined) | undefined;
   if (mode.kind === "chunked") {
     const decoder = new AwsChunkedDecoder({
@@ -168,16 +172,21 @@ async function* decoded(source: AsyncIterable<Buffer>, decoder: AwsChunkedDecode
   decoder.end();
 }
 
-/** Buffers of a source. A connection that breaks is an incomplete body; reading stops without destroying the request. */
-export async function* pieces(stream: BodySource): AsyncGenerator<Buffer, void, void> {
+/**
+ * Buffers of a source. A connection that breaks is an incomplete body; reading stops without destroying the request.
+ * @param withinMs how long the whole body may take; default: as long as it goes on
+ * @throws ServiceError IncompleteBody, RequestTimeout
+ */
+export async function* pieces(stream: BodySource, withinMs?: number): AsyncGenerator<Buffer, void, void> {
   const iterable = stream.iterator?.({ destroyOnReturn: false }) ?? stream;
   const iterator = iterable[Symbol.asyncIterator]();
+  const late = withinMs === undefined ? undefined : deadline(withinMs);
   let done = false;
   try {
     for (;;) {
       let next: IteratorResult<unknown>;
       try {
-        next = await iterator.next();
+        next = await (late === undefined ? iterator.next() : late.before(iterator.next()));
       } catch (cause) {
         done = true;
         throw cause instanceof ServiceError ? cause : incompleteBody(cause);
@@ -190,8 +199,38 @@ export async function* pieces(stream: BodySource): AsyncGenerator<Buffer, void, 
       yield next.value;
     }
   } finally {
+    late?.clear();
     if (!done) await iterator.return?.();
   }
+}
+
+interface Deadline {
+  /** What `read` gives, or a rejection when the time is over; the read then ends with the connection. */
+  before<T>(read: Promise<T>): Promise<T>;
+  clear(): void;
+}
+
+function deadline(ms: number): Deadline {
+  let over = false;
+  let fail: ((error: Error) => void) | undefined;
+  const timer = setTimeout(() => {
+    over = true;
+    fail?.(requestTimeout());
+  }, ms);
+  return {
+    before: (read) =>
+      new Promise((resolve, reject) => {
+        fail = reject;
+        if (over) reject(requestTimeout());
+        read.then(resolve, reject);
+      }),
+    clear: () => clearTimeout(timer),
+  };
+}
+
+function requestTimeout(): ServiceError {
+  const message = "Your socket connection to the server was not read from or written to within the timeout period. Idle connections will be closed.";
+  return new ServiceError("RequestTimeout", message, { status: 400 });
 }
 
 export interface VerifiedBodyParts {
