@@ -35,8 +35,10 @@ export async function serve(config: Config): Promise<number> {
 async function serveAlone(config: Config, prepared: Prepared, log: Log): Promise<number> {
   try {
     const worker = await startWorker(config, prepared.app, prepared.tls, log);
+    // Listened for before the URLs are told: from then on a signal drains.
+    const signal = stopSignal();
     announce(config, prepared, worker.urls);
-    await stopSignal();
+    await signal;
     log.info({}, "draining");
     onSecondSignal(() => process.exit(130));
     await worker.drain(DRAIN_MS);
@@ -174,11 +176,12 @@ function announce(config: Config, prepared: Prepared, urls: WorkerUrls): void {
     region: config.region,
   };
   if (!config.memory) writeEndpointFile(config, endpoint);
-  const out = (line: string): void => void process.stdout.write(`${line}\n`);
-  out("Coffer is ready: S3, KMS, IAM and STS on one endpoint");
-  for (const url of [urls.httpUrl, urls.httpsUrl]) if (url !== undefined) out(`  ${url}`);
-  if (caFile !== undefined) out(`  CA bundle for https: ${caFile}`);
-  for (const line of prepared.notice(process.stdout.isTTY === true)) out(`  ${line}`);
-  if (!config.insecureSseFrom.empty) out("  SSE-KMS and SSE-C are accepted over clear HTTP from the networks of --insecure-sse-from");
-  if (!config.memory) out('  In another shell: eval "$(npx coffer env)"   then: aws s3 ls');
+  const lines = ["Coffer is ready: S3, KMS, IAM and STS on one endpoint"];
+  for (const url of [urls.httpUrl, urls.httpsUrl]) if (url !== undefined) lines.push(`  ${url}`);
+  if (caFile !== undefined) lines.push(`  CA bundle for https: ${caFile}`);
+  for (const line of prepared.notice(process.stdout.isTTY === true)) lines.push(`  ${line}`);
+  if (!config.insecureSseFrom.empty) lines.push("  SSE-KMS and SSE-C are accepted over clear HTTP from the networks of --insecure-sse-from");
+  if (!config.memory) lines.push('  In another shell: eval "$(npx coffer env)"   then: aws s3 ls');
+  // In one piece: whoever reads the first line from a pipe has the rest.
+  process.stdout.write(`${lines.join("\n")}\n`);
 }

@@ -16,7 +16,7 @@ import { STSClient } from "@aws-sdk/client-sts";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 
 export const ROOT = { accessKeyId: "AKIATESTROOT00000001", secretAccessKey: "test-root-secret-access-key-0000000000001" };
-const MAIN = join(dirname(fileURLToPath(import.meta.url)), "../../src/cli/main.js");
+export const MAIN = join(dirname(fileURLToPath(import.meta.url)), "../../src/cli/main.js");
 const START_MS = 20_000;
 
 export interface Credentials {
@@ -59,7 +59,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
   await until(() => output.text.includes("https://"), child, output);
   const url = (scheme: string): string => new RegExp(`${scheme}://[^\\s]+`).exec(output.text)?.[0] ?? "";
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {
-    if (child.exitCode !== null) return child.exitCode;
+    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
     const exited = once(child, "exit");
     child.kill(signal);
     return (await exited)[0] as number | null;
