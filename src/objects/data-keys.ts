@@ -13,6 +13,7 @@ import { Secret } from "../lib/secret.js";
 import type { Call } from "../gate/contract.js";
 import { readName, writeName, type BucketKey } from "./bucket-keys.js";
 import type { BucketFacts } from "./buckets.js";
+import { annotateBucketKey } from "./audit-notes.js";
 import type { Room } from "./deps.js";
 import { storedContext, wrongCustomerKey, type EncryptionPlan, type KmsPlan } from "./encryption.js";
 import { viaKms } from "./kms-errors.js";
@@ -115,9 +116,10 @@ async function bucketKeyKeys(room: Room, call: Call, place: KeyPlace, plan: KmsP
   }
   if (under === undefined) {
     const made = await generate(call, place, plan.keyId, context);
-    under = { key: secretOf(made), blob: Buffer.from(made.CiphertextBlob), keyArn: made.KeyId };
+    under = { key: secretOf(made), blob: Buffer.from(made.CiphertextBlob), keyArn: made.KeyId, broughtBy: call.requestId };
     room.bucketKeys.keep(name, under);
   }
+  annotateBucketKey(call, "bucketKeyWrite", under);
   const dataKey = randomBytes(32);
   const blob = wrapKey(wrappingKey(under.key.bytes), dataKey, bucketKeyAad(place));
   const keys: WrappedKey[] = [{ by: "bucket-key", blob: base64(blob), bucketKey: base64(under.blob) }];
@@ -210,9 +212,11 @@ async function openUnderBucketKey(
   }
   if (under === undefined) {
     const opened = await viaKms(() => call.invoke<Opened>("kms", "Decrypt", input, options));
-    under = { key: secretOf(opened), blob: Buffer.from(wrapped.bucketKey, "base64"), keyArn: encryption.keyArn ?? "" };
+    const blob = Buffer.from(wrapped.bucketKey, "base64");
+    under = { key: secretOf(opened), blob, keyArn: encryption.keyArn ?? "", broughtBy: call.requestId };
     room.bucketKeys.keep(name, under);
   }
+  annotateBucketKey(call, "bucketKeyRead", under);
   return new Secret(unwrapKey(wrappingKey(under.key.bytes), Buffer.from(wrapped.blob, "base64"), bucketKeyAad(at)));
 }
 

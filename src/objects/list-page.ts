@@ -57,9 +57,8 @@ export async function namePage<C>(room: Room, table: Table<C>, query: NameQuery,
 /** A page that ended with a common prefix goes on behind all of it; any other name, behind all rows of that name. */
 function behind<C>(table: Table<C>, { inc, prefix, delimiter, after }: NameQuery, base: Buffer): Buffer | undefined {
   if (after === undefined || after === "") return undefined;
-  if (delimiter !== undefined && after.startsWith(prefix) && after.indexOf(delimiter, prefix.length) === after.length - delimiter.length) {
-    return Buffer.concat([base, encodeText(after)]);
-  }
+  const group = delimiter !== undefined && after.startsWith(prefix) ? after.indexOf(delimiter, prefix.length) : -1;
+  if (delimiter !== undefined && group >= 0 && group + delimiter.length === after.length) return Buffer.concat([base, encodeText(after)]);
   const span = table.span(inc, after);
   // The last key below the name: of tables with more key parts, all rows of the name are skipped.
   return Buffer.concat([span.from, Buffer.alloc(16, 0xff)]);
