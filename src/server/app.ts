@@ -12,12 +12,13 @@ import { closeKms, openKms, type Kms } from "../keys/kms.js";
 import { deleteDueKeys, rotateDueKeys } from "../keys/maintenance.js";
 import { houseKeyArn } from "../keys/managed-keys.js";
 import { kmsOperations } from "../keys/operations.js";
-import { HOUR_MS, MINUTE_MS, type Clock } from "../lib/clock.js";
+import { MINUTE_MS, type Clock } from "../lib/clock.js";
 import { uuid } from "../lib/ids.js";
 import type { Log } from "../lib/log.js";
 import { DEFAULT_LIMITS, type Room } from "../objects/deps.js";
 import { bucketConfigOperations } from "../objects/bucket-config-operations.js";
 import { openRoom, roomOperations } from "../objects/operations.js";
+import { sweepStep } from "../objects/sweep.js";
 import { createRecords } from "../stores/record-table.js";
 import type { Config } from "./config.js";
 import { Metrics } from "./metrics.js";
@@ -37,7 +38,7 @@ export interface App {
 
 const MAINTENANCE_EVERY_MS = MINUTE_MS;
 const SWEEP_EVERY_MS = MINUTE_MS;
-const KEY_USE_EVERY_MS = HOUR_MS / 60;
+const KEY_USE_EVERY_MS = MINUTE_MS;
 
 /** @throws KeyFileProblem, StoreError, ConfigError: the server must not start */
 export async function openApp(config: Config, clock: Clock, log: Log): Promise<App> {
@@ -74,12 +75,21 @@ export async function openApp(config: Config, clock: Clock, log: Log): Promise<A
     regions: config.regions,
     observe: (event) => metrics.observe(event),
   });
-  const runner = new JobRunner({ jobs: jobsOf(kms, room, iam, clock), records, clock, log });
+  const runner = new JobRunner({ jobs: jobsOf(kms, room, clock), records, clock, log });
+  // Each process knows the uses that it has seen: no job of one process could write them all.
+  let flushUses: NodeJS.Timeout | undefined;
   return {
     gate, iam, kms, metrics,
     ready: () => checkReady(storage),
-    startJobs: () => runner.start(),
+    startJobs: () => {
+      runner.start();
+      flushUses = setInterval(() => {
+        iam.uses.flush().catch((err: unknown) => log.warn({ err }, "last use of access keys not written"));
+      }, KEY_USE_EVERY_MS);
+      flushUses.unref();
+    },
     close: async () => {
+      clearInterval(flushUses);
       await runner.stop();
       await iam.uses.flush();
       audit.close();
@@ -89,13 +99,13 @@ export async function openApp(config: Config, clock: Clock, log: Log): Promise<A
   };
 }
 
-function jobsOf(kms: Kms, room: Room, iam: Iam, clock: Clock): Job[] {
+function jobsOf(kms: Kms, room: Room, clock: Clock): Job[] {
   const deletion = deleteDueKeys(kms);
   const rotation = rotateDueKeys(kms);
   return [
     { name: "delete-keys", everyMs: MAINTENANCE_EVERY_MS, step: () => deletion.step(clock.now()) },
     { name: "rotate-keys", everyMs: MAINTENANCE_EVERY_MS, step: () => rotation.step(clock.now()) },
-    { name: "access-key-use", everyMs: KEY_USE_EVERY_MS, step: async () => (await iam.uses.flush(), "done") },
+    { name: "sweep", everyMs: SWEEP_EVERY_MS, step: () => sweepStep(room) },
   ];
 }
 
