@@ -3,6 +3,7 @@
  * when it last ended, so that each job runs once per period however many workers there are, and goes on elsewhere when
  * its runner dies.
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../lib/clock.js";
 import { MINUTE_MS, SECOND_MS } from "../lib/clock.js";
 import { uuid } from "../lib/ids.js";
@@ -81,6 +82,8 @@ export class JobRunner {
     let lease = await this.#write(job, found, { holder: this.#me, leaseUntilMs: nowMs + LEASE_MS, endedMs: found?.clear.endedMs ?? 0 });
     while (lease !== undefined && !this.#stopped) {
       if ((await job.step()) === "done") break;
+      // Requests come first: a store in memory would never let them in between two steps.
+      await nextTurn();
       const untilMs = this.#clock.now() + LEASE_MS;
       lease = await this.#write(job, lease, { ...lease.clear, leaseUntilMs: untilMs });
     }
