@@ -12,13 +12,13 @@ import { closeKms, openKms, type Kms } from "../keys/kms.js";
 import { deleteDueKeys, rotateDueKeys } from "../keys/maintenance.js";
 import { houseKeyArn } from "../keys/managed-keys.js";
 import { kmsOperations } from "../keys/operations.js";
-import { MINUTE_MS, type Clock } from "../lib/clock.js";
+import { HOUR_MS, MINUTE_MS, type Clock } from "../lib/clock.js";
 import { uuid } from "../lib/ids.js";
 import type { Log } from "../lib/log.js";
 import { DEFAULT_LIMITS, type Room } from "../objects/deps.js";
 import { bucketConfigOperations } from "../objects/bucket-config-operations.js";
 import { openRoom, roomOperations } from "../objects/operations.js";
-import { sweepStep } from "../objects/sweep.js";
+import { newOrphanSearch, orphanStep, sweepStep } from "../objects/sweep.js";
 import { createRecords } from "../stores/record-table.js";
 import type { Config } from "./config.js";
 import { Metrics } from "./metrics.js";
@@ -38,6 +38,7 @@ export interface App {
 
 const MAINTENANCE_EVERY_MS = MINUTE_MS;
 const SWEEP_EVERY_MS = MINUTE_MS;
+const ORPHANS_EVERY_MS = HOUR_MS;
 const KEY_USE_EVERY_MS = MINUTE_MS;
 
 /** @throws KeyFileProblem, StoreError, ConfigError: the server must not start */
@@ -102,10 +103,12 @@ export async function openApp(config: Config, clock: Clock, log: Log): Promise<A
 function jobsOf(kms: Kms, room: Room, clock: Clock): Job[] {
   const deletion = deleteDueKeys(kms);
   const rotation = rotateDueKeys(kms);
+  const orphans = newOrphanSearch();
   return [
     { name: "delete-keys", everyMs: MAINTENANCE_EVERY_MS, step: () => deletion.step(clock.now()) },
     { name: "rotate-keys", everyMs: MAINTENANCE_EVERY_MS, step: () => rotation.step(clock.now()) },
     { name: "sweep", everyMs: SWEEP_EVERY_MS, step: () => sweepStep(room) },
+    { name: "orphans", everyMs: ORPHANS_EVERY_MS, step: () => orphanStep(room, orphans) },
   ];
 }
 
