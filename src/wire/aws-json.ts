@@ -103,6 +103,8 @@ function decoder(table: ServiceTable, type: TypeRef): Decode {
   switch (type) {
     case "number":
       return decodeInteger;
+    case "long":
+      return decodeLong;
     case "boolean":
       return (value) => expectType(value, "boolean", "Boolean");
     case "blob":
@@ -147,6 +149,11 @@ function decodeInteger(value: unknown): number {
   const whole = Math.trunc(value);
   if (Math.abs(whole) > 2 ** 31) throw serialization("NUMBER_VALUE can not be converted to an Integer");
   return whole;
+}
+
+function decodeLong(value: unknown): number {
+  if (!Number.isSafeInteger(value)) throw serialization(`${tokenOf(value)} can not be converted to a Long`);
+  return value as number;
 }
 
 function decodeTime(value: unknown): Date {

@@ -8,8 +8,9 @@ import { decodeJson, JSON_CONTENT_TYPE, jsonValue } from "./aws-json.js";
 import { formatValue, headerBytes, parseValue } from "./header-values.js";
 import { headerText } from "./hoisted.js";
 import type { MemberTable, OperationTable, ServiceTable, StructureTable, TypeRef } from "./shape.js";
-import { operationTable, structureOf, TABLES, type ModelledService } from "./tables.js";
+import { operationTable, structureOf, tableOf } from "./tables.js";
 import { formatTimestamp } from "./timestamps.js";
+import type { Service } from "./types.js";
 import { percentEncode } from "./uri.js";
 import { structureDecoder } from "./xml-decode.js";
 import { base64, structureEncoder } from "./xml-encode.js";
@@ -36,14 +37,17 @@ export interface DecodableAnswer {
 
 type Values = Readonly<Record<string, unknown>>;
 
-function shapeOf(service: ModelledService, operation: string): { readonly table: ServiceTable; readonly shape: OperationTable } {
+function shapeOf(service: Service, operation: string): { readonly table: ServiceTable; readonly shape: OperationTable } {
   const shape = operationTable(service, operation);
   if (shape === undefined) throw new Error(`invariant: no operation ${service}:${operation}`);
-  return { table: TABLES[service], shape };
+  return { table: tableOf(service), shape };
 }
 
+/** What an aws-json service expects in X-Amz-Target before the operation. */
+const targetPrefix = (service: Service): string => (service === "coffer" ? "Coffer" : "TrentService");
+
 /** @param input as in the generated types; path style for S3 */
-export function encodeRequest(service: ModelledService, operation: string, input: object = {}): EncodedRequest {
+export function encodeRequest(service: Service, operation: string, input: object = {}): EncodedRequest {
   const { table, shape } = shapeOf(service, operation);
   switch (table.protocol) {
     case "aws-json":
@@ -52,7 +56,7 @@ export function encodeRequest(service: ModelledService, operation: string, input
         method: "POST",
         path: "/",
         body: Buffer.from(JSON.stringify(jsonValue(input))),
-        headers: { "content-type": JSON_CONTENT_TYPE, "x-amz-target": `TrentService.${operation}` },
+        headers: { "content-type": JSON_CONTENT_TYPE, "x-amz-target": `${targetPrefix(service)}.${operation}` },
       };
     case "aws-query":
       return {
@@ -185,7 +189,7 @@ function flatten(table: ServiceTable, type: TypeRef, value: unknown, name: strin
  * Typed output of a successful answer; a streaming member is left to the caller, who has `answer.body`.
  * @throws XmlError, ServiceError SerializationException where the answer is not what the model promises
  */
-export function decodeAnswer(service: ModelledService, operation: string, answer: DecodableAnswer): object {
+export function decodeAnswer(service: Service, operation: string, answer: DecodableAnswer): object {
   const { table, shape } = shapeOf(service, operation);
   const structure = structureOf(table, shape.output);
   if (structure === undefined || shape.output === undefined) return {};

@@ -2,7 +2,7 @@
  * Decoding and encoding of every operation: picks the protocol's codec and keeps the compiled closures.
  * The gate's only door to the wire beside routing and signatures.
  */
-import { decodeJson, encodeJson, jsonResponse, jsonValue, parseJsonBody } from "./aws-json.js";
+import { decodeJson, encodeJson } from "./aws-json.js";
 import { decodeForm, encodeForm } from "./aws-query.js";
 import { validateInput } from "./constraints.js";
 import type { ResponseIds, RoutedOperation, WireResponse } from "./contract.js";
@@ -23,7 +23,6 @@ const encoders = new Map<string, RestEncoder>();
 export function decodeInput(routed: RoutedOperation, head: RequestHead, body: Uint8Array): object {
   const { service, operation } = routed;
   const table = tableOf(service);
-  if (table === undefined) return parseJsonBody(body);
   const shape = operationTable(service, operation);
   if (shape === undefined) return {};
   if (table.protocol === "rest-xml") {
@@ -43,7 +42,6 @@ export function decodeInput(routed: RoutedOperation, head: RequestHead, body: Ui
  */
 export function encodeOutput(service: Service, operation: string, output: unknown, ids: ResponseIds): WireResponse {
   const table = tableOf(service);
-  if (table === undefined) return jsonResponse(200, JSON.stringify(jsonValue(output ?? {})), ids);
   const shape = operationTable(service, operation);
   if (shape === undefined) return restWithoutModel(output, ids);
   switch (table.protocol) {

@@ -1,10 +1,11 @@
 /**
- * Validation of decoded inputs for KMS, IAM and STS, in AWS's words: `2 validation errors detected: Value '' at 'keyId'
+ * Validation of decoded inputs for KMS, IAM, STS and Coffer's own verbs, in AWS's words: `2 validation errors detected: Value '' at 'keyId'
  * failed to satisfy constraint: Member must have length greater than or equal to 1; …`. Enums and required members come
  * from the tables; lengths, ranges and patterns from the hand-written files in constraints/.
  * Source: reference kms.md §2.2, §3.5, authorization.md §6.1.
  */
 import { ServiceError } from "../lib/errors.js";
+import { COFFER_CONSTRAINTS } from "./constraints/coffer.js";
 import { IAM_CONSTRAINTS } from "./constraints/iam.js";
 import { KMS_CONSTRAINTS } from "./constraints/kms.js";
 import { STS_CONSTRAINTS } from "./constraints/sts.js";
@@ -38,17 +39,23 @@ const CONSTRAINTS: Partial<Record<Service, ConstraintTable>> = {
   kms: KMS_CONSTRAINTS,
   iam: IAM_CONSTRAINTS,
   sts: STS_CONSTRAINTS,
+  coffer: COFFER_CONSTRAINTS,
 };
-const CODES: Partial<Record<Service, string>> = { kms: "ValidationException", iam: "ValidationError", sts: "ValidationError" };
+const CODES: Partial<Record<Service, string>> = {
+  kms: "ValidationException",
+  iam: "ValidationError",
+  sts: "ValidationError",
+  coffer: "ValidationException",
+};
 /** More would only make the answer long. */
 const MAX_REPORTED = 20;
 const NO_LIMIT: Constraint = {};
 
-/** @throws ServiceError ValidationException (KMS), ValidationError (IAM, STS) that names every fault */
+/** @throws ServiceError ValidationException (KMS, Coffer), ValidationError (IAM, STS) that names every fault */
 export function validateInput(service: Service, structure: string | undefined, input: object): void {
   const table = tableOf(service);
   const code = CODES[service];
-  if (table === undefined || code === undefined || structure === undefined) return;
+  if (code === undefined || structure === undefined) return;
   const faults: string[] = [];
   checkStructure({ table, limits: CONSTRAINTS[service] ?? {}, faults }, structure, input, "");
   if (faults.length === 0) return;
@@ -103,7 +110,7 @@ function checkValue(check: Check, entry: MemberTable, type: TypeRef, limit: Cons
     return;
   }
   if (type.startsWith("#")) return checkStructure(check, type.slice(1), value as object, `${place.path}.`);
-  if (type === "number") return checkNumber(check, limit, value as number, place);
+  if (type === "number" || type === "long") return checkNumber(check, limit, value as number, place);
   if (type === "blob") return checkSize(check, limit, (value as Uint8Array).length, undefined, { ...place, secret: true });
   if (type !== "string") return;
   checkString(check, limit, value as string, place);

@@ -1,6 +1,7 @@
 /**
- * The form of the generated wire tables (src/wire/tables/): what AWS's model says about each operation and shape, as
- * plain data. Router, codecs and error statuses derive from it; `npm run tables` writes it (tools/wire-tables.mjs).
+ * The form of the wire tables (src/wire/tables/): what AWS's model says about each operation and shape, as plain data.
+ * Router, codecs and error statuses derive from it; `npm run tables` writes it (tools/wire-tables.mjs). Only the table of
+ * Coffer's own verbs (tables/coffer.ts) is written by hand.
  */
 import type { Service } from "./types.js";
 
@@ -8,7 +9,8 @@ export type Protocol = "rest-xml" | "aws-json" | "aws-query";
 
 /**
  * Kind of a value. `#Name` refers to a structure of the same table. Timestamps without a format follow the protocol
- * and place (body, header); `stream` is a body that is not held in memory; `events` an event stream.
+ * and place (body, header); `long`: in aws-json, a whole number that may exceed 32 bits; `stream` is a body that is not held in
+ * memory; `events` an event stream.
  */
 export type TypeRef = string | ListType | MapType;
 /** @property item element name of a list member that is not flattened; default `member` */

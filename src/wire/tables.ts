@@ -1,4 +1,5 @@
-/** The generated tables by service, and the questions that routing, codecs and gate ask of them. */
+/** The tables by service, and the questions that routing, codecs and gate ask of them. */
+import { cofferTable } from "./tables/coffer.js";
 import { iamTable } from "./tables/iam.js";
 import { kmsTable } from "./tables/kms.js";
 import { s3ControlTable } from "./tables/s3-control.js";
@@ -8,24 +9,25 @@ import type { BodyPlan } from "./contract.js";
 import type { OperationTable, ServiceTable, StructureTable } from "./shape.js";
 import type { Service } from "./types.js";
 
-/** Services with an AWS model; `coffer` speaks plain JSON without tables. */
+/** Services with an AWS model; the table of `coffer` is written by hand. */
 export type ModelledService = Exclude<Service, "coffer">;
 
-export const TABLES: Readonly<Record<ModelledService, ServiceTable>> = {
+export const TABLES: Readonly<Record<Service, ServiceTable>> = {
   "s3": s3Table,
   "s3-control": s3ControlTable,
   "kms": kmsTable,
   "iam": iamTable,
   "sts": stsTable,
+  "coffer": cofferTable,
 };
 
-export function tableOf(service: Service): ServiceTable | undefined {
-  return service === "coffer" ? undefined : TABLES[service];
+export function tableOf(service: Service): ServiceTable {
+  return TABLES[service];
 }
 
 export function operationTable(service: Service, operation: string): OperationTable | undefined {
-  const operations = tableOf(service)?.operations;
-  return operations !== undefined && Object.hasOwn(operations, operation) ? operations[operation] : undefined;
+  const { operations } = tableOf(service);
+  return Object.hasOwn(operations, operation) ? operations[operation] : undefined;
 }
 
 export function structureOf(table: ServiceTable, name: string | undefined): StructureTable | undefined {
@@ -34,13 +36,12 @@ export function structureOf(table: ServiceTable, name: string | undefined): Stru
 
 /** Operations of a service, as AWS names them. */
 export function operationNames(service: Service): readonly string[] {
-  return Object.keys(tableOf(service)?.operations ?? {});
+  return Object.keys(tableOf(service).operations);
 }
 
 /** Names of members that the model marks sensitive, for audit and logs. */
 export function sensitiveMembers(service: Service, structure: string): readonly string[] {
-  const table = tableOf(service);
-  const members = table === undefined ? undefined : structureOf(table, structure)?.members;
+  const members = structureOf(tableOf(service), structure)?.members;
   return Object.entries(members ?? {})
     .filter(([, member]) => member.sensitive === true)
     .map(([name]) => name);
@@ -61,7 +62,7 @@ export function bodyOf(service: Service, operation: string): BodyPlan {
   const table = tableOf(service);
   const shape = operationTable(service, operation);
   if (operation === POST_OBJECT) return { kind: "stream", limitBytes: Number.MAX_SAFE_INTEGER, checksumRequired: false };
-  if (table === undefined || shape === undefined || table.protocol !== "rest-xml") {
+  if (shape === undefined || table.protocol !== "rest-xml") {
     return { kind: "memory", limitBytes: MIB, checksumRequired: false };
   }
   const checksumRequired = shape.checksumRequired === true;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ServiceError } from "../../src/lib/errors.js";
+import { decodeAnswer, encodeRequest } from "../../src/wire/client-codec.js";
 import { decodeInput, encodeError, encodeOutput } from "../../src/wire/codec.js";
 import type { RoutedOperation } from "../../src/wire/contract.js";
 import { route } from "../../src/wire/route.js";
@@ -171,13 +172,35 @@ test("errors: the message is left out where AWS sends none, and the SDK names th
   assert.equal(encodeError("kms", new ServiceError("KeyUnavailableException", ""), { ...IDS, isHead: false }).status, 500);
 });
 
-test("Coffer's own verbs are plain JSON both ways", () => {
-  assert.deepEqual(decode("InspectObject", '{"Bucket":"b"}', "Coffer"), { Bucket: "b" });
-  const response = encodeOutput(
-    "coffer",
-    "InspectObject",
-    { At: new Date(2000), Digest: new Uint8Array([1]), Nested: [{ A: undefined, B: 1 }], $status: 201 },
-    IDS,
-  );
-  assert.equal(Buffer.from(response.body as Uint8Array).toString(), '{"At":2,"Digest":"AQ==","Nested":[{"B":1}]}');
+test("Coffer's own verbs decode and encode by their table, like KMS", () => {
+  const input = decode("InspectObject", '{"Bucket":"b","Key":"k","MaxParts":2,"Other":1}', "Coffer");
+  assert.deepEqual(input, { Bucket: "b", Key: "k", MaxParts: 2 });
+  const size = 2 ** 40 + 1;
+  const output = { LastModified: new Date(2000), Size: size, Secret: "s", Segments: [{ PartNumber: 1, StoredSize: undefined }], $status: 201 };
+  const response = encodeOutput("coffer", "InspectObject", output, IDS);
+  const text = Buffer.from(response.body as Uint8Array).toString();
+  assert.equal(text, `{"LastModified":2,"Size":${size},"Segments":[{"PartNumber":1}]}`);
+  const answer = { status: 200, headers: response.headers, body: response.body as Uint8Array };
+  assert.deepEqual(decodeAnswer("coffer", "InspectObject", answer), {
+    LastModified: new Date(2000), Size: size, Segments: [{ PartNumber: 1 }],
+  });
+  assert.equal(encodeRequest("coffer", "InspectObject", input).headers["x-amz-target"], "Coffer.InspectObject");
+});
+
+test("Coffer's own verbs are validated in KMS's words", () => {
+  const message = (operation: string, input: object): string => {
+    try {
+      decode(operation, JSON.stringify(input), "Coffer");
+    } catch (error) {
+      assert.ok(error instanceof ServiceError);
+      return `${error.code}: ${error.message}`;
+    }
+    return "accepted";
+  };
+  assert.match(message("InspectObject", { Bucket: "b" }), /^ValidationException: 1 validation error detected: Value null at 'key'/);
+  assert.match(message("InspectObject", { Bucket: "b", Key: "k", MaxParts: 1001 }), /'maxParts' .* less than or equal to 1000/);
+  assert.match(message("LookupAuditEvents", { ObjectArn: "arn:aws:s3:::bucket" }), /'objectArn' .* regular expression/);
+  assert.match(message("LookupAuditEvents", { StartTime: "yesterday" }), /^SerializationException: /);
+  assert.equal(message("LookupAuditEvents", { ObjectArn: "arn:aws:s3:::b/a\nb", StartTime: 1.5, MaxResults: 1000 }), "accepted");
+  assert.equal(message("LookupAuditEvents", {}), "accepted");
 });

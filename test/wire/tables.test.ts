@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { COFFER_CONSTRAINTS } from "../../src/wire/constraints/coffer.js";
 import { IAM_CONSTRAINTS } from "../../src/wire/constraints/iam.js";
 import { KMS_CONSTRAINTS } from "../../src/wire/constraints/kms.js";
 import { STS_CONSTRAINTS } from "../../src/wire/constraints/sts.js";
@@ -78,7 +79,7 @@ test("every type that a shape names exists", () => {
       else
         assert.match(
           type,
-          /^(string|number|boolean|blob|stream|events|timestamp(:(date-time|http-date|epoch-seconds))?)$/,
+          /^(string|number|long|boolean|blob|stream|events|timestamp(:(date-time|http-date|epoch-seconds))?)$/,
           where,
         );
     };
@@ -129,6 +130,7 @@ test("every hand-written constraint names a member that exists, and its pattern 
     ["kms", KMS_CONSTRAINTS],
     ["iam", IAM_CONSTRAINTS],
     ["sts", STS_CONSTRAINTS],
+    ["coffer", COFFER_CONSTRAINTS],
   ];
   for (const [service, constraints] of tables) {
     const structures = Object.entries(tableOf(service)?.structures ?? {});
