@@ -1,6 +1,7 @@
 /** Symmetric cryptography: encrypt, data keys, random bytes. Source: kms service model; kms.md §4, §8, §10.5. */
 import { defineOperation } from "../gate/contract.js";
 import type { AnyOperation, Call } from "../gate/contract.js";
+import { ciphertextId } from "../lib/ciphertext-id.js";
 import { ServiceError } from "../lib/errors.js";
 import type {
   EncryptRequest, EncryptResponse, GenerateDataKeyRequest, GenerateDataKeyResponse, GenerateRandomRequest, GenerateRandomResponse,
@@ -41,6 +42,11 @@ const RULES = { aliases: true, crossAccount: true, noInvalidArn: true } as const
 /** Names the material in the audit line. */
 export function annotateMaterial(call: Call, materialId: string): void {
   call.annotate({ additionalEventData: { keyMaterialId: materialId } });
+}
+
+/** Names the ciphertext of a data key that S3 has made or opened, so that the objects under it can be told from the line. */
+export function annotateCiphertext(call: Call, blob: Uint8Array): void {
+  if (call.viaService !== undefined) call.annotate({ additionalEventData: { ciphertextId: ciphertextId(blob) } });
 }
 
 function encrypt(kms: Kms): AnyOperation {
@@ -107,6 +113,7 @@ function dataKeyOperation(kms: Kms, name: "GenerateDataKey" | "GenerateDataKeyWi
       annotateMaterial(call, key.clear.materialId);
       const plaintext = kms.random(dataKeyBytes(input));
       const blob = await encryptUnder(kms, key, plaintext, input.EncryptionContext);
+      annotateCiphertext(call, blob);
       const answer = { CiphertextBlob: blob, KeyId: key.arn, KeyMaterialId: key.clear.materialId };
       if (name === "GenerateDataKey") return { ...answer, Plaintext: plaintext };
       plaintext.fill(0);

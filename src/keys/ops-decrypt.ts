@@ -23,7 +23,7 @@ import type { KeyFacts } from "./key-facts.js";
 import type { Kms } from "./kms.js";
 import { LIMITS } from "./limits.js";
 import { loadKey } from "./load.js";
-import { annotateMaterial, refuseRecipient, requireAlgorithm, SYMMETRIC } from "./ops-crypto.js";
+import { annotateCiphertext, annotateMaterial, refuseRecipient, requireAlgorithm, SYMMETRIC } from "./ops-crypto.js";
 import { keyPermission } from "./permission.js";
 import { invalid, missing, validate } from "./validate.js";
 
@@ -109,6 +109,7 @@ function decrypt(kms: Kms): AnyOperation {
       const materialId = sealed?.header.materialId ?? "";
       const plaintext = await opened(kms, facts, input.EncryptionContext, call);
       annotateMaterial(call, materialId);
+      if (sealed !== undefined) annotateCiphertext(call, sealed.blob);
       return { KeyId: key.arn, Plaintext: plaintext, EncryptionAlgorithm: SYMMETRIC, KeyMaterialId: materialId };
     },
     denied: (refused, _input, facts, call) => (facts.named ? denial(refused, call) : hiddenCiphertextKey()),

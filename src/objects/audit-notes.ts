@@ -1,6 +1,5 @@
 /** What S3's data events carry besides the request: resources, and how the object is encrypted. Source: CloudTrail, S3 data events. */
 import { bucketArn, objectArn } from "../lib/arn.js";
-import { ciphertextId } from "../lib/ciphertext-id.js";
 import type { Call } from "../gate/contract.js";
 import type { BucketKey } from "./bucket-keys.js";
 import type { BucketFacts } from "./buckets.js";
@@ -36,8 +35,8 @@ export function annotateObject(
 
 /**
  * Which bucket key served this call, and which S3 call brought it from KMS: the KMS line with that `s3RequestId` and
- * `ciphertextId` covers this use. Before the secret is used: the cache may wipe it after any await.
+ * `ciphertextId` covers this use.
  */
-export function annotateBucketKey(call: Call, use: "bucketKeyWrite" | "bucketKeyRead", { blob, broughtBy }: BucketKey): void {
-  call.annotate({ additionalEventData: { [use]: { ciphertextId: ciphertextId(blob), s3RequestId: broughtBy } } });
+export function annotateBucketKey(call: Call, use: "bucketKeyWrite" | "bucketKeyRead", { id, broughtBy }: BucketKey): void {
+  call.annotate({ additionalEventData: { [use]: { ciphertextId: id, s3RequestId: broughtBy } } });
 }

@@ -14,6 +14,8 @@ export interface BucketKey {
   /** KMS ciphertext of it. */
   readonly blob: Buffer;
   readonly keyArn: string;
+  /** `ciphertextId` of the blob, for audit lines. */
+  readonly id: string;
   /** Request id of the S3 call whose KMS call brought it: that call's audit line covers every later use. */
   readonly broughtBy: string;
 }

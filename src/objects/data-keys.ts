@@ -8,12 +8,13 @@ import { randomBytes } from "node:crypto";
 import { customerKey, isSameCustomerKey, newCustomerSalt, unwrapKey, wrapKey, wrappingKey } from "@coffer/seal";
 import { bucketArn, objectArn, parseArn } from "../lib/arn.js";
 import { lengthPrefixed } from "../lib/bytes.js";
+import { ciphertextId } from "../lib/ciphertext-id.js";
 import { ServiceError } from "../lib/errors.js";
 import { Secret } from "../lib/secret.js";
 import type { Call } from "../gate/contract.js";
+import { annotateBucketKey } from "./audit-notes.js";
 import { readName, writeName, type BucketKey } from "./bucket-keys.js";
 import type { BucketFacts } from "./buckets.js";
-import { annotateBucketKey } from "./audit-notes.js";
 import type { Room } from "./deps.js";
 import { storedContext, wrongCustomerKey, type EncryptionPlan, type KmsPlan } from "./encryption.js";
 import { viaKms } from "./kms-errors.js";
@@ -116,7 +117,7 @@ async function bucketKeyKeys(room: Room, call: Call, place: KeyPlace, plan: KmsP
   }
   if (under === undefined) {
     const made = await generate(call, place, plan.keyId, context);
-    under = { key: secretOf(made), blob: Buffer.from(made.CiphertextBlob), keyArn: made.KeyId, broughtBy: call.requestId };
+    under = bucketKeyOf(call, { key: secretOf(made), blob: Buffer.from(made.CiphertextBlob), keyArn: made.KeyId });
     room.bucketKeys.keep(name, under);
   }
   annotateBucketKey(call, "bucketKeyWrite", under);
@@ -126,6 +127,10 @@ async function bucketKeyKeys(room: Room, call: Call, place: KeyPlace, plan: KmsP
   const encryption: ObjectEncryption = { mode: "aws:kms", keys, keyArn: under.keyArn, bucketKey: true };
   return { dataKeys: new DataKeys([new Secret(dataKey)]), encryption };
 }
+
+/** A bucket key that KMS has just made or opened for this call. */
+const bucketKeyOf = (call: Call, made: Pick<BucketKey, "key" | "blob" | "keyArn">): BucketKey =>
+  ({ ...made, id: ciphertextId(made.blob), broughtBy: call.requestId });
 
 /** FORMAT: what a data key under a bucket key belongs to. */
 const bucketKeyAad = ({ bucket, key }: KeyPlace): Buffer =>
@@ -213,7 +218,7 @@ async function openUnderBucketKey(
   if (under === undefined) {
     const opened = await viaKms(() => call.invoke<Opened>("kms", "Decrypt", input, options));
     const blob = Buffer.from(wrapped.bucketKey, "base64");
-    under = { key: secretOf(opened), blob, keyArn: encryption.keyArn ?? "", broughtBy: call.requestId };
+    under = bucketKeyOf(call, { key: secretOf(opened), blob, keyArn: encryption.keyArn ?? "" });
     room.bucketKeys.keep(name, under);
   }
   annotateBucketKey(call, "bucketKeyRead", under);

@@ -5,7 +5,7 @@
 import type { Clock } from "../lib/clock.js";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../lib/clock.js";
 import type { Log } from "../lib/log.js";
-import type { PrincipalResolver } from "../gate/contract.js";
+import type { Call, PrincipalResolver } from "../gate/contract.js";
 import type { BlobStore, MetadataStore } from "../stores/contract.js";
 import type { Records } from "../stores/records.js";
 import type { BucketKeyCache } from "./bucket-keys.js";
@@ -73,6 +73,8 @@ export interface ObjectDeps {
    * `alias/aws/s3` should come into being here, as on AWS at first use.
    */
   resolveKeyArn?(region: string, accountId: string, keyId: string): Promise<string | undefined>;
+  /** May the caller know this key's metadata, such as its key material id? Absent: nobody may. */
+  mayDescribeKey?(call: Call, keyArn: string): Promise<boolean>;
   readonly principals: PrincipalResolver;
   /** 64 hex characters that stand for an account in ACLs and listings. */
   canonicalIdOf(accountId: string): string;

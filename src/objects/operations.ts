@@ -11,6 +11,7 @@ import { deleteObject, deleteObjects } from "./delete-object.js";
 import type { ObjectDeps, Room } from "./deps.js";
 import { getObject } from "./get-object.js";
 import { headObject } from "./head-object.js";
+import { inspectObject } from "./inspect-object.js";
 import { listObjects, listObjectsV2 } from "./list-objects.js";
 import { listMultipartUploads, listParts } from "./list-uploads.js";
 import { listObjectVersions } from "./list-versions.js";
@@ -33,7 +34,7 @@ export function openRoom(deps: ObjectDeps): Room {
   };
 }
 
-/** S3's operations on buckets and objects. */
+/** S3's operations on buckets and objects, and Coffer's own look at an object. */
 export function objectOperations(deps: ObjectDeps): AnyOperation[] {
   return roomOperations(openRoom(deps));
 }
@@ -46,6 +47,7 @@ export function roomOperations(room: Room): AnyOperation[] {
     getObjectTagging, putObjectTagging, deleteObjectTagging, getObjectAcl, putObjectAcl,
     createMultipartUpload, uploadPart, uploadPartCopy, completeMultipartUpload, abortMultipartUpload, listParts, listMultipartUploads,
     listObjects, listObjectsV2, listObjectVersions,
+    inspectObject,
   ];
   return makers.map((make) => make(room));
 }
