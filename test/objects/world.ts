@@ -10,6 +10,7 @@ import type { GateDependencies } from "../../src/gate/gate.js";
 import { Registry } from "../../src/gate/registry.js";
 import { openKms } from "../../src/keys/kms.js";
 import { houseKeyArn } from "../../src/keys/managed-keys.js";
+import { resolveKeyArn } from "../../src/keys/key-names.js";
 import { kmsOperations } from "../../src/keys/operations.js";
 import { ephemeralRootKey } from "../../src/keys/root-key.js";
 import { ManualClock } from "../../src/lib/clock.js";
@@ -37,9 +38,11 @@ export const userArn = (name: string, account = HOME): string => `arn:aws:iam::$
 export const root = (accountId = HOME): Principal => ({
   type: "Account", accountId, arn: rootArn(accountId), principalArn: rootArn(accountId), userId: accountId, accessKeyId: `AKIA${accountId}`,
 });
+/** Unique id as IAM makes them: 21 characters. */
+export const userId = (name: string): string => `AIDA${name.toUpperCase().padEnd(17, "2")}`;
 export const user = (name: string, accountId = HOME): Principal => {
   const arn = userArn(name, accountId);
-  const id = `AIDA${name.toUpperCase()}`;
+  const id = userId(name);
   return { type: "User", accountId, arn, principalArn: arn, userId: id, uniqueId: id, userName: name, accessKeyId: `AKIA${name}` };
 };
 export const anonymous: Principal = { type: "Anonymous", userId: "anonymous" };
@@ -124,8 +127,8 @@ export class World {
     const keyring = ephemeralRootKey();
     const records = createRecords(this.store, keyring.records);
     const principals: PrincipalResolver = {
-      uniqueIdOf: async (arn) => (arn.includes(":user/") ? `AIDA${arn.split("/")[1]?.toUpperCase() ?? ""}` : arn),
-      arnOf: async (id) => (id.startsWith("AIDA") ? userArn(id.slice(4).toLowerCase()) : undefined),
+      uniqueIdOf: async (arn) => (arn.includes(":user/") ? userId(arn.split("/")[1] ?? "") : arn),
+      arnOf: async (id) => (id.startsWith("AIDA") ? userArn(id.slice(4).replace(/2+$/, "").toLowerCase()) : undefined),
       accountExists: async (id) => id === HOME || id === AWAY,
     };
     const kms = openKms({ records, keyring, principals, recordEvent: () => {} });
@@ -136,6 +139,7 @@ export class World {
       clock: this.clock,
       log,
       houseKeyArn,
+      resolveKeyArn: (region, account, keyId) => resolveKeyArn(kms, { region, account, keyId, nowMs: this.clock.now() }),
       principals,
       canonicalIdOf: (account) => account.padEnd(64, "0"),
       settings: {
