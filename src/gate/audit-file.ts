@@ -5,21 +5,24 @@
  */
 import { closeSync, fsyncSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import type { AuditRecord, AuditSink } from "./audit.js";
+import { systemClock, type Clock } from "../lib/clock.js";
 import { randomHex } from "../lib/ids.js";
+import type { AuditRecord, AuditSink } from "./audit.js";
+import { AuditNumbering } from "./audit-lines.js";
 
 const FSYNC_EVERY_MS = 1000;
 
 export class AuditFile implements AuditSink {
   readonly path: string;
   readonly #fd: number;
-  #sequence = 0;
+  readonly #numbering: AuditNumbering;
   #dirty = false;
   #broken: unknown;
   readonly #timer: NodeJS.Timeout;
 
   /** @param directory made if absent, mode 0700; the file's name tells when and by which process it was begun */
-  constructor(directory: string, startedMs: number) {
+  constructor(directory: string, startedMs: number, clock: Clock = systemClock) {
+    this.#numbering = new AuditNumbering(clock);
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const stamp = new Date(startedMs).toISOString().replace(/[-:]/g, "").replace(/\.\d+Z$/, "Z");
     this.path = join(directory, `audit-${stamp}-${process.pid}-${randomHex(4)}.jsonl`);
@@ -30,7 +33,7 @@ export class AuditFile implements AuditSink {
 
   append(record: AuditRecord): void {
     if (this.#broken !== undefined) throw new Error("audit log failed earlier", { cause: this.#broken });
-    const line = Buffer.from(`${JSON.stringify({ sequence: this.#sequence, ...record })}\n`, "utf8");
+    const line = Buffer.from(`${this.#numbering.next(record).text}\n`, "utf8");
     try {
       for (let written = 0; written < line.length; ) written += writeSync(this.#fd, line, written);
     } catch (error) {
@@ -38,7 +41,6 @@ export class AuditFile implements AuditSink {
       this.#broken = error;
       throw error;
     }
-    this.#sequence += 1;
     this.#dirty = true;
   }
 

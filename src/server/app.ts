@@ -1,12 +1,15 @@
 /**
  * Wires the rooms together for one process: each gets what it needs in plain arguments. Nothing here decides anything.
  */
+import { auditDirectory } from "../gate/audit-directory.js";
 import { AuditFile } from "../gate/audit-file.js";
-import type { AuditSink } from "../gate/audit.js";
+import { AuditRing } from "../gate/audit-ring.js";
 import { Gate } from "../gate/gate.js";
+import { lookupAuditEvents } from "../gate/lookup-audit-events.js";
 import { Registry } from "../gate/registry.js";
 import { createIam, type Iam } from "../iam/create-iam.js";
 import { JobRunner, type Job } from "../jobs/runner.js";
+import { mayDescribeKey } from "../keys/describe-right.js";
 import { resolveKeyArn } from "../keys/key-names.js";
 import { closeKms, openKms, type Kms } from "../keys/kms.js";
 import { deleteDueKeys, rotateDueKeys } from "../keys/maintenance.js";
@@ -44,7 +47,7 @@ const KEY_USE_EVERY_MS = MINUTE_MS;
 /** @throws KeyFileProblem, StoreError, ConfigError: the server must not start */
 export async function openApp(config: Config, clock: Clock, log: Log): Promise<App> {
   const storage = await openStorage(config);
-  const audit = config.memory ? memoryAudit : new AuditFile(config.auditDir, clock.now());
+  const { audit, auditLog } = openAudit(config, clock);
   const metrics = new Metrics();
   const records = createRecords(storage.stores.metadata, storage.keyring.records);
   const iam = createIam({ records, sessionKey: storage.keyring.subkey("session-tokens"), clock });
@@ -59,6 +62,7 @@ export async function openApp(config: Config, clock: Clock, log: Log): Promise<A
     principals: iam.principals,
     canonicalIdOf: (accountId) => iam.accounts.canonicalIdOf(accountId),
     resolveKeyArn: (region, account, keyId) => resolveKeyArn(kms, { region, account, keyId, nowMs: clock.now() }),
+    mayDescribeKey: (call, arn) => mayDescribeKey(kms, arn, call),
     settings: {
       defaultRegion: config.region,
       regions: config.regions,
@@ -67,7 +71,9 @@ export async function openApp(config: Config, clock: Clock, log: Log): Promise<A
       limits: DEFAULT_LIMITS,
     },
   });
-  const registry = new Registry([...iam.operations, ...kmsOperations(kms), ...roomOperations(room), ...bucketConfigOperations(room)]);
+  const registry = new Registry([
+    ...iam.operations, ...kmsOperations(kms), ...roomOperations(room), ...bucketConfigOperations(room), lookupAuditEvents(auditLog),
+  ]);
   const gate = new Gate({
     registry, audit, clock, log,
     directory: iam.directory,
@@ -117,8 +123,12 @@ async function checkReady(storage: Storage): Promise<void> {
   await storage.stores.metadata.get([Buffer.from([0])]);
 }
 
-/** With `--memory` nothing is written. */
-const memoryAudit: AuditSink & { close(): void } = { append: () => {}, close: () => {} };
+/** Where this process records, and where it finds what every process has recorded. With `--memory` nothing is written. */
+function openAudit(config: Config, clock: Clock) {
+  if (!config.memory) return { audit: new AuditFile(config.auditDir, clock.now(), clock), auditLog: auditDirectory(config.auditDir) };
+  const ring = new AuditRing(clock);
+  return { audit: ring, auditLog: ring };
+}
 
 interface ServiceEvent {
   readonly eventName: string;
