@@ -44,7 +44,7 @@ export function statementsOf(policy: Policy): readonly CompiledStatement[] {
 }
 
 function compileStatement(statement: Statement, index: number, version: Policy["version"]): CompiledStatement {
-  const variables = version === "2012-10-17";
+  const variables = version === "2012-10-17" ? "sixth" : "none";
   return {
     label: statement.sid === undefined || statement.sid === "" ? `#${index}` : statement.sid,
     deny: statement.effect === "Deny",

@@ -75,8 +75,9 @@ function patternMatches(pattern: Pattern, value: string, lookup: Lookup): boolea
 const arnTest: Compile = (values, variables) => {
   const patterns: ArnPattern[] = [];
   for (const value of values) {
-    if (value !== "*" && (value.split(":").length < 6 || !value.startsWith("arn:"))) return undefined;
-    patterns.push(compileArn(value, variables));
+    const pattern = compileArn(value, variables ? "every" : "none");
+    if (!pattern.everything && (!pattern.complete || pattern.invalid)) return undefined;
+    patterns.push(pattern);
   }
   return (value, lookup) => {
     const arn = splitArn(value);

@@ -147,9 +147,9 @@ function splitFields(text: string): string[] {
 export interface ArnPattern {
   /** The pattern `*`. */
   readonly everything: boolean;
-  /** Globs of the first five fields. */
-  readonly head: readonly Glob[];
-  /** The sixth field; the only one where variables count. */
+  /** The first five fields. */
+  readonly head: readonly Pattern[];
+  /** The sixth field. */
   readonly tail: Pattern;
   /**
    * The whole pattern as one wildcard over the whole ARN, where one of its first five fields ends in `*`: AWS lets
@@ -157,25 +157,54 @@ export interface ArnPattern {
    * round), so that both fail closed (reference §1.4, recommendation).
    */
   readonly crossing: Pattern | undefined;
-  /** Text that is neither `*` nor begins with the field `arn`: matches nothing. */
+  /** Neither `*` nor begun with the field `arn`, or a variable where none may be: matches nothing. */
   readonly invalid: boolean;
+  /** Had the text six fields? */
+  readonly complete: boolean;
 }
 
+/** Where variables count: `sixth` in Resource, `every` in conditions (reference §1.4, §1.6); nowhere before 2012-10-17. */
+export type VariableFields = "none" | "sixth" | "every";
+
 /** @param pattern fields that are missing at the end count as `*` */
-export function compileArn(pattern: string, variables: boolean): ArnPattern {
-  const fields = splitFields(pattern);
-  while (fields.length < 6) fields.push("*");
-  const heads = fields.slice(0, 5).map((field) => tokenize(field, { wildcards: true, variables: false }));
-  const tail = tokenize(fields[5] ?? "", { wildcards: true, variables });
+export function compileArn(pattern: string, variables: VariableFields): ArnPattern {
+  const fields = patternFields(tokenize(pattern, { wildcards: true, variables: variables !== "none" }));
+  const complete = fields.length === 6;
+  while (fields.length < 6) fields.push([{ kind: "run" }]);
+  const head = fields.slice(0, 5);
+  const tail = fields[5] ?? [];
   const colon: Token = { kind: "text", text: ":" };
-  const crosses = fields.slice(0, 5).some((field) => field.endsWith("*"));
+  const crosses = head.some((field) => field.at(-1)?.kind === "run");
+  const misplaced = variables !== "every" && head.some(hasVariable);
   return {
     everything: pattern === "*",
-    head: heads.map(compileGlob),
+    head: head.map(patternOf),
     tail: patternOf(tail),
-    crossing: crosses ? patternOf([...heads.flatMap((tokens) => [...tokens, colon]), ...tail]) : undefined,
-    invalid: pattern !== "*" && fields[0] !== "arn",
+    crossing: crosses ? patternOf([...head.flatMap((tokens) => [...tokens, colon]), ...tail]) : undefined,
+    invalid: pattern !== "*" && (misplaced || !pattern.startsWith("arn:")),
+    complete,
   };
+}
+
+/** Cut at the first five colons of the literal text: a variable's name has colons of its own. */
+function patternFields(tokens: readonly Token[]): Token[][] {
+  let field: Token[] = [];
+  const fields = [field];
+  for (const token of tokens) {
+    if (token.kind !== "text") {
+      field.push(token);
+      continue;
+    }
+    let { text } = token;
+    for (let colon = text.indexOf(":"); colon >= 0 && fields.length < 6; colon = text.indexOf(":")) {
+      if (colon > 0) field.push({ kind: "text", text: text.slice(0, colon) });
+      text = text.slice(colon + 1);
+      field = [];
+      fields.push(field);
+    }
+    if (text !== "") field.push({ kind: "text", text });
+  }
+  return fields;
 }
 
 /**
@@ -188,15 +217,16 @@ export function matchesArn(pattern: ArnPattern, arn: SplitArn, lookup: Lookup, c
   const tail = globFor(pattern.tail, lookup);
   if (tail === undefined) return undefined;
   const fields = arn.fields;
-  if (fields !== undefined && headMatches(pattern.head, fields) && matchesGlob(tail, fields[5] ?? "")) return true;
+  if (fields !== undefined && matchesGlob(tail, fields[5] ?? "") && headMatches(pattern.head, fields, lookup)) return true;
   if (!crossing || pattern.crossing === undefined) return false;
   const whole = globFor(pattern.crossing, lookup);
   return whole !== undefined && matchesGlob(whole, arn.text);
 }
 
-function headMatches(head: readonly Glob[], fields: readonly string[]): boolean {
-  for (let index = 0; index < 5; index += 1) {
-    const glob = head[index];
+function headMatches(head: readonly Pattern[], fields: readonly string[], lookup: Lookup): boolean {
+  for (let index = 0; index < head.length; index += 1) {
+    const pattern = head[index];
+    const glob = pattern === undefined ? undefined : globFor(pattern, lookup);
     if (glob === undefined || !matchesGlob(glob, fields[index] ?? "")) return false;
   }
   return true;

@@ -95,6 +95,19 @@ test("ARN operators compare six fields one by one and never cross a colon", () =
   ["ArnNotLike", "arn:aws:x:r:A:*", "arn:aws:x:r:B:f", true], ["ArnLike", "arn:aws:x:r:A:f:*", "arn:aws:x:r:A:f:1:2", true],
 ]));
 
+test("ARN operators take variables in every field, as literal text within it", () => {
+  const extra = { "aws:PrincipalAccount": HOME, "aws:username": "a:b*", "aws:TagKeys": ["x"] };
+  const of = (account: string, name: string): string => `arn:aws:iam::${account}:role/${name}`;
+  check([
+    ["ArnLike", of("${aws:PrincipalAccount}", "x-*"), of(HOME, "x-1"), true],
+    ["ArnLike", of("${aws:PrincipalAccount}", "x-*"), of("444455556666", "x-1"), false],
+    ["ArnNotLike", of("${aws:PrincipalAccount}", "*"), of(HOME, "x"), false],
+    ["ArnEquals", of("${aws:PrincipalAccount}", "${aws:username}"), of(HOME, "a:b*"), true],
+    ["ArnEquals", of("${aws:username}", "*"), of("a", "b*:role/x"), false],
+    ["ArnLike", of("${aws:TagKeys}", "*"), of("x", "y"), false], ["ArnNotLike", of("${aws:TagKeys}", "*"), of("x", "y"), true],
+  ], extra);
+});
+
 test("Null asks whether the key is there with a value", () => check([
   ["Null", "true", undefined, true], ["Null", "false", undefined, false], ["Null", "true", "x", false],
   ["Null", "false", "x", true],
