@@ -4,6 +4,7 @@
  */
 import type { RequestBody } from "../wire/body.js";
 import { bodyOf } from "../wire/codec.js";
+import { documentNeedsChecksum } from "../wire/document-checksum.js";
 import { openBody as openStream } from "../wire/payload.js";
 import { readSmallBody } from "../wire/small-body.js";
 import type { Authenticated } from "./authenticate.js";
@@ -27,7 +28,8 @@ export async function openBody(incoming: Incoming, proven: Authenticated): Promi
     case "stream":
       return { stream: openStream(options), memory: NOTHING };
     case "memory": {
-      const { limitBytes, checksumRequired } = plan;
+      const { limitBytes } = plan;
+      const checksumRequired = documentNeedsChecksum(routed.operation, plan, incoming.head, claim);
       const objectChecksum = routed.operation === "CompleteMultipartUpload";
       return { stream: undefined, memory: await readSmallBody({ ...options, limitBytes, checksumRequired, objectChecksum }) };
     }
