@@ -153,13 +153,22 @@ const incompatible = (constraint: string): ServiceError =>
 const OWNERSHIP: readonly string[] = ["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"];
 const isOwnership = (text: string): text is ObjectOwnership => OWNERSHIP.includes(text);
 
+/**
+ * As on AWS, who sends `private` gets a bucket where ACLs work: rclone before 1.62 sends it with the bucket and with
+ * each object, and an enforced bucket would refuse the objects (versity/versitygw#1869, rclone/rclone#6413).
+ */
+function defaultOwnership(open: boolean, input: CreateBucketRequest): ObjectOwnership {
+  if (open) return "ObjectWriter";
+  return input.ACL === "private" ? "BucketOwnerPreferred" : "BucketOwnerEnforced";
+}
+
 function configFor(room: Room, account: string, input: CreateBucketRequest): BucketConfig {
   const open = room.settings.newBucketDefaults === "open";
   const asked = input.ObjectOwnership;
   if (asked !== undefined && !isOwnership(asked)) {
     throw invalidArgument(`Invalid x-amz-object-ownership header: ${asked}`, "x-amz-object-ownership");
   }
-  const ownership: ObjectOwnership = asked ?? (open ? "ObjectWriter" : "BucketOwnerEnforced");
+  const ownership = asked ?? defaultOwnership(open, input);
   const owner = room.canonicalIdOf(account);
   const acl = aclOfHeaders(input, { owner, bucketOwner: owner }, "bucket") ?? privateAcl(owner);
   const grantsOthers = acl.grants.some(({ grantee }) => !("id" in grantee) || grantee.id !== owner);
