@@ -75,10 +75,19 @@ export type RouteForm = (routed: RoutedForm, body: Uint8Array, scopeService: str
  * What an S3 operation may add to its output beside AWS's members.
  * @property $status instead of the table's status, e.g. 206, 304
  * @property $headers further response headers, names lower case
+ * @property $interleaved members that are flat lists, and the order in which their items are written: XML clients read
+ *   versions and delete markers as one list
  */
 export interface OutputExtras {
   readonly $status?: number;
   readonly $headers?: Readonly<Record<string, string>>;
+  readonly $interleaved?: Interleaved;
+}
+
+export interface Interleaved {
+  readonly members: readonly string[];
+  /** Member and item, each item of the members once. */
+  readonly items: readonly (readonly [member: string, item: object])[];
 }
 
 export interface WireResponse {

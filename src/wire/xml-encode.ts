@@ -2,6 +2,7 @@
  * Typed structure → XML text, compiled to closures per shape on first use: a listing of 1000 keys is one pass of string
  * concatenation. Also writes the responses of the query protocol, which differ in times and list items only.
  */
+import type { Interleaved } from "./contract.js";
 import type { MemberTable, ServiceTable, TypeRef } from "./shape.js";
 import { structureOf } from "./tables.js";
 import { formatTimestamp, type TimestampFormat } from "./timestamps.js";
@@ -37,16 +38,23 @@ function compileStructure(table: ServiceTable, name: string): StructureEncoder {
   const shape = structureOf(table, name);
   if (shape === undefined) throw new Error(`invariant: no structure ${name} in ${table.service}`);
   const members: MemberEncoder[] = [];
+  const byName = new Map<string, MemberEncoder>();
   const attributes: (readonly [string, string])[] = [];
   for (const [member, entry] of Object.entries(shape.members)) {
     if (entry.in !== undefined) continue;
     if (entry.attribute === true) attributes.push([entry.name ?? member, member]);
-    else members.push(memberEncoder(table, member, entry));
+    else {
+      const encode = memberEncoder(table, member, entry);
+      members.push(encode);
+      byName.set(member, encode);
+    }
   }
   return {
     content(value) {
       const owner = value as Readonly<Record<string, unknown>>;
+      const mixed = owner["$interleaved"] as Interleaved | undefined;
       let text = "";
+      if (mixed !== undefined) return mixedContent(byName, owner, mixed);
       for (const encode of members) text += encode(owner);
       return text;
     },
@@ -60,6 +68,21 @@ function compileStructure(table: ServiceTable, name: string): StructureEncoder {
               .join("");
           },
   };
+}
+
+/** Flat lists whose items are written as one, where the first of them stands. */
+function mixedContent(encoders: ReadonlyMap<string, MemberEncoder>, owner: Readonly<Record<string, unknown>>, mixed: Interleaved): string {
+  let text = "";
+  let items = mixed.items;
+  for (const [member, encode] of encoders) {
+    if (!mixed.members.includes(member)) {
+      text += encode(owner);
+      continue;
+    }
+    for (const [list, item] of items) text += encoders.get(list)?.({ [list]: [item] }) ?? "";
+    items = [];
+  }
+  return text;
 }
 
 function memberEncoder(table: ServiceTable, member: string, entry: MemberTable): MemberEncoder {
