@@ -212,7 +212,8 @@ export function checkPublicAcl(acl: Acl, bucket: BucketRecord): void {
   }
 }
 
-function isOwnerFullControl(input: AclInput, acl: Acl, owners: AclOwners): boolean {
+/** Is this what holds under BucketOwnerEnforced anyway: the canned name, or one grant that says the same? */
+export function isOwnerFullControl(input: AclInput, acl: Acl, owners: AclOwners): boolean {
   if (input.ACL === "bucket-owner-full-control") return true;
   const [first, ...rest] = acl.grants;
   if (input.ACL !== undefined || first === undefined || rest.length > 0) return false;

@@ -10,6 +10,7 @@ import { findBucket, onBucket, refreshBucket, type BucketFacts } from "./buckets
 import type { Room } from "./deps.js";
 import { invalidArgument, slowDown } from "./errors.js";
 import { addGarbage, noChanges } from "./ledger.js";
+import type { BucketRecord } from "./records.js";
 
 export function headBucket(room: Room): AnyOperation {
   return defineOperation<HeadBucketRequest, BucketFacts, HeadBucketOutput>({
@@ -59,7 +60,7 @@ export function deleteBucket(room: Room): AnyOperation {
         addGarbage(room, changes, record.incarnation, { kind: "bucket", inc: record.incarnation });
         const result = await call.commit(changes);
         if (result.ok) return;
-        if (result.failed === 1) throw bucketNotEmpty(record.name);
+        if (result.failed === 1) throw bucketNotEmpty(record);
         bucket = await refreshBucket(room, call, bucket, (now) => permissions(call, now));
       }
       throw slowDown();
@@ -67,11 +68,10 @@ export function deleteBucket(room: Room): AnyOperation {
   });
 }
 
-const bucketNotEmpty = (name: string): ServiceError =>
-  new ServiceError("BucketNotEmpty", "The bucket you tried to delete is not empty. You must delete all versions in the bucket.", {
-    status: 409,
-    fields: { BucketName: name },
-  });
+function bucketNotEmpty({ name, config }: BucketRecord): ServiceError {
+  const versions = config.versioning === undefined ? "" : ". You must delete all versions in the bucket.";
+  return new ServiceError("BucketNotEmpty", `The bucket you tried to delete is not empty${versions}`, { status: 409, fields: { BucketName: name } });
+}
 
 const MAX_BUCKETS = 10_000;
 

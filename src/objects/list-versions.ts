@@ -3,6 +3,7 @@
  * and looks into the older versions only where there are any. Source: S3 API reference §5.4, §5.6.
  */
 import { defineOperation, type AnyOperation } from "../gate/contract.js";
+import type { OutputExtras } from "../wire/contract.js";
 import type {
   CommonPrefix,
   DeleteMarkerEntry,
@@ -20,10 +21,11 @@ import { nameEncoder } from "./url-encoding.js";
 import { checkVersionId, inverted, NULL_VERSION, sequenceOf } from "./version-ids.js";
 import { printsOf, type HeadRow } from "./versions.js";
 
+type Output = ListObjectVersionsOutput & OutputExtras;
 type Item = { readonly row: HeadRow; readonly isLatest: boolean } | { readonly group: string };
 
 export function listObjectVersions(room: Room): AnyOperation {
-  return defineOperation<ListObjectVersionsRequest, BucketFacts, ListObjectVersionsOutput>({
+  return defineOperation<ListObjectVersionsRequest, BucketFacts, Output>({
     service: "s3",
     name: "ListObjectVersions",
     resolve: (input, call) => findBucket(room, call, input),
@@ -32,7 +34,7 @@ export function listObjectVersions(room: Room): AnyOperation {
   });
 }
 
-async function run(room: Room, bucket: BucketFacts, input: ListObjectVersionsRequest): Promise<ListObjectVersionsOutput> {
+async function run(room: Room, bucket: BucketFacts, input: ListObjectVersionsRequest): Promise<Output> {
   const encode = nameEncoder(input.EncodingType);
   const limit = pageLimit(input.MaxKeys, "max-keys");
   const marker = markerOf(input);
@@ -41,10 +43,19 @@ async function run(room: Room, bucket: BucketFacts, input: ListObjectVersionsReq
   const Versions: ObjectVersion[] = [];
   const DeleteMarkers: DeleteMarkerEntry[] = [];
   const CommonPrefixes: CommonPrefix[] = [];
+  const inOrder: (readonly [member: string, item: object])[] = [];
   for (const item of shown) {
-    if ("group" in item) CommonPrefixes.push({ Prefix: encode(item.group) });
-    else if (item.row.clear.object === undefined) DeleteMarkers.push(markerEntry(room, encode, item));
-    else Versions.push(versionEntry(room, encode, item));
+    if ("group" in item) {
+      CommonPrefixes.push({ Prefix: encode(item.group) });
+    } else if (item.row.clear.object === undefined) {
+      const entry = markerEntry(room, encode, item);
+      DeleteMarkers.push(entry);
+      inOrder.push(["DeleteMarkers", entry]);
+    } else {
+      const entry = versionEntry(room, encode, item);
+      Versions.push(entry);
+      inOrder.push(["Versions", entry]);
+    }
   }
   const delimiter = delimiterOf(input.Delimiter);
   return {
@@ -59,6 +70,7 @@ async function run(room: Room, bucket: BucketFacts, input: ListObjectVersionsReq
     Versions,
     DeleteMarkers,
     CommonPrefixes,
+    $interleaved: { members: ["Versions", "DeleteMarkers"], items: inOrder },
   };
 }
 

@@ -6,7 +6,8 @@ import { ServiceError } from "../lib/errors.js";
 import { defineOperation, type AnyOperation, type Call } from "../gate/contract.js";
 import type { Permission } from "../policy/types.js";
 import type { GetObjectAclOutput, GetObjectAclRequest, PutObjectAclOutput, PutObjectAclRequest } from "../wire/tables/s3-types.js";
-import { aclNotSupported, aclOfHeaders, aclOfPolicy, checkPublicAcl, hasAclHeaders, ownerOf, privateAcl, shownGrants } from "./acl.js";
+import { aclNotSupported, aclOfHeaders, aclOfPolicy, checkPublicAcl, hasAclHeaders, isOwnerFullControl } from "./acl.js";
+import { ownerOf, privateAcl, shownGrants } from "./acl.js";
 import type { Acl } from "./acl-types.js";
 import { annotateObject } from "./audit-notes.js";
 import { aclContext } from "./conditions.js";
@@ -83,9 +84,7 @@ function aclToPut(room: Room, input: PutObjectAclRequest, { bucket, version }: P
   const acl = hasAclHeaders(input) ? aclOfHeaders(input, owners, "object") : aclOfPolicy(input.AccessControlPolicy ?? {});
   if (acl === undefined) throw new Error("invariant: ACL headers without an ACL");
   if (enforced) {
-    const [only, ...more] = acl.grants;
-    const harmless = more.length === 0 && only?.permission === "FULL_CONTROL" && "id" in only.grantee && only.grantee.id === bucketOwner;
-    if (harmless && input.ACL !== "private") return undefined;
+    if (isOwnerFullControl(input, acl, owners)) return undefined;
     throw aclNotSupported();
   }
   checkPublicAcl(acl, record);
