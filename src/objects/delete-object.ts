@@ -136,27 +136,61 @@ export function deleteObjects(room: Room): AnyOperation {
     async run(input, bucket, call) {
       const entries = input.Delete.Objects;
       if (entries.length === 0 || entries.length > MAX_ENTRIES) throw malformedXml();
-      const Deleted: DeletedObject[] = [];
-      const Errors: EntryError[] = [];
       const bypass = input.BypassGovernanceRetention === true;
-      for (const entry of entries) {
-        try {
-          Deleted.push(await deleteEntry(room, call, bucket, { entry, bypass }));
-        } catch (error) {
-          Errors.push(entryError(call, entry, error));
-        }
-      }
+      const outcomes = await deleteAll(entries, (entry) => attempt(room, call, bucket, { entry, bypass }));
+      const Deleted = outcomes.flatMap(({ deleted }) => (deleted === undefined ? [] : [deleted]));
+      const Errors = outcomes.flatMap(({ error }) => (error === undefined ? [] : [error]));
       return { ...(input.Delete.Quiet === true ? {} : { Deleted }), ...(Errors.length === 0 ? {} : { Errors }) };
     },
     auditParameters: (input) => ({ bucketName: input.Bucket, delete: "", quiet: input.Delete.Quiet === true }),
   });
 }
 
+interface Outcome {
+  readonly deleted?: DeletedObject;
+  readonly error?: EntryError;
+}
+
+/** Entries under way at once: enough to share the store's group commits. */
+const AT_ONCE = 16;
+
+/** Outcomes in the order of the entries. Entries of one key run one behind the other, as they were listed. */
+async function deleteAll(entries: readonly ObjectIdentifier[], run: (entry: ObjectIdentifier) => Promise<Outcome>): Promise<Outcome[]> {
+  const queues = new Map<string, number[]>();
+  entries.forEach(({ Key }, at) => queues.set(Key, [...(queues.get(Key) ?? []), at]));
+  const outcomes: Outcome[] = [];
+  const waiting = [...queues.values()].values();
+  const worker = async (): Promise<void> => {
+    for (const queue of waiting) {
+      for (const at of queue) {
+        const entry = entries[at];
+        if (entry !== undefined) outcomes[at] = await run(entry);
+      }
+    }
+  };
+  const ended = await Promise.allSettled(Array.from({ length: AT_ONCE }, worker));
+  for (const end of ended) if (end.status === "rejected") throw end.reason;
+  return outcomes;
+}
+
+interface Entry {
+  readonly entry: ObjectIdentifier;
+  readonly bypass: boolean;
+}
+
+async function attempt(room: Room, call: Call, bucket: BucketFacts, entry: Entry): Promise<Outcome> {
+  try {
+    return { deleted: await deleteEntry(room, call, bucket, entry) };
+  } catch (error) {
+    return { error: entryError(call, entry.entry, error) };
+  }
+}
+
 async function deleteEntry(
   room: Room,
   call: Call,
   bucket: BucketFacts,
-  { entry, bypass }: { readonly entry: ObjectIdentifier; readonly bypass: boolean },
+  { entry, bypass }: Entry,
 ): Promise<DeletedObject> {
   const { Key, VersionId, ETag } = entry;
   checkKey(Key);

@@ -40,7 +40,6 @@ export interface ObjectLimits {
   readonly bucketKeyAgeMs: number;
   readonly bucketKeyUses: number;
   readonly bucketKeyEntries: number;
-  readonly bucketsPerAccount: number;
 }
 
 const MIB = 1024 * 1024;
@@ -56,7 +55,6 @@ export const DEFAULT_LIMITS: ObjectLimits = {
   bucketKeyAgeMs: 5 * MINUTE_MS,
   bucketKeyUses: 10_000,
   bucketKeyEntries: 1000,
-  bucketsPerAccount: 10_000,
 };
 
 /** What `objectOperations` needs. */

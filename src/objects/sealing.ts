@@ -50,7 +50,7 @@ export async function storeBody(room: Room, source: BodySource, target: SealTarg
       discard: async () => {},
     };
   }
-  const pending = await PendingBlob.announce(room, id);
+  const pending = await announce(room, id, pieces);
   try {
     await room.blobs.put(id, sealer.seal(renewing(pending, small.bytes, pieces)), target.signal);
     const result = source.result();
@@ -62,6 +62,16 @@ export async function storeBody(room: Room, source: BodySource, target: SealTarg
     };
   } catch (error) {
     await pending.discard();
+    throw error;
+  }
+}
+
+/** A source that nobody will read is closed: it may hold an open file. */
+async function announce(room: Room, id: string, pieces: AsyncIterator<Uint8Array>): Promise<PendingBlob> {
+  try {
+    return await PendingBlob.announce(room, id);
+  } catch (error) {
+    await pieces.return?.();
     throw error;
   }
 }
