@@ -46,5 +46,8 @@ export function abortMultipartUpload(room: Room): AnyOperation {
 function allowInitiator(call: Call, { upload }: UploadFacts, permission: Permission): Permission {
   const initiator = upload?.clear.initiator.arn;
   if (initiator === undefined || initiator !== call.principal.arn) return permission;
-  return { ...permission, allowedBy: [...(permission.allowedBy ?? []), { layer: "acl", source: initiator, statement: "initiator" }] };
+  return {
+    ...permission,
+    allowedBy: [...(permission.allowedBy ?? []), { layer: "acl", source: initiator, statement: "initiator" }],
+  };
 }

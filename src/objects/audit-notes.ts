@@ -1,4 +1,7 @@
-/** What S3's data events carry besides the request: resources, and how the object is encrypted. Source: CloudTrail, S3 data events. */
+/**
+ * What S3's data events carry besides the request: resources, and how the object is encrypted.
+ * Source: CloudTrail, S3 data events.
+ */
 import { bucketArn, objectArn } from "../lib/arn.js";
 import type { Call } from "../gate/contract.js";
 import type { BucketKey } from "./bucket-keys.js";

@@ -11,5 +11,8 @@ export function checkBucketName(name: string): void {
   const wellFormed = FORM.test(name) && !name.includes("..") && !ADDRESS.test(name);
   const reserved = PREFIXES.some((prefix) => name.startsWith(prefix)) || SUFFIXES.some((suffix) => name.endsWith(suffix));
   if (wellFormed && !reserved) return;
-  throw new ServiceError("InvalidBucketName", "The specified bucket is not valid.", { status: 400, fields: { BucketName: name } });
+  throw new ServiceError("InvalidBucketName", "The specified bucket is not valid.", {
+    status: 400,
+    fields: { BucketName: name },
+  });
 }

@@ -168,7 +168,13 @@ function blockedByRestriction(call: Call, bucket: BucketFacts): StatementRef | u
   return { layer: "public access block", source: "RestrictPublicBuckets" };
 }
 
-function aclGrants(room: Room, call: Call, bucket: BucketFacts, action: string, acl: Acl | undefined): Pick<Permission, "allowedBy"> {
+function aclGrants(
+  room: Room,
+  call: Call,
+  bucket: BucketFacts,
+  action: string,
+  acl: Acl | undefined,
+): Pick<Permission, "allowedBy"> {
   const { config } = bucket.record;
   if (acl === undefined || config.ownership === "BucketOwnerEnforced") return {};
   const account = call.principal.accountId;
@@ -196,5 +202,6 @@ export function checkKey(key: string): void {
       fields: { Size: String(size), MaxSizeAllowed: String(MAX_KEY_BYTES) },
     });
   }
-  if (size === 0 || /[\ud800-\udfff]/u.test(key)) throw new ServiceError("InvalidURI", "Couldn't parse the specified URI.", { status: 400 });
+  if (size === 0 || /[\ud800-\udfff]/u.test(key))
+    throw new ServiceError("InvalidURI", "Couldn't parse the specified URI.", { status: 400 });
 }

@@ -36,6 +36,9 @@ export function claimedChecksums(input: ChecksumMembers): ReadonlyMap<ChecksumAl
 /** @throws ServiceError InvalidRequest for a name that is no algorithm */
 export function requireAlgorithm(name: string): ChecksumAlgorithm {
   const algorithm = parseChecksumAlgorithm(name);
-  if (algorithm === undefined) throw invalidRequest("Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]");
+  if (algorithm === undefined)
+    throw invalidRequest(
+      "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]",
+    );
   return algorithm;
 }

@@ -68,7 +68,8 @@ export function chooseParts(
     if (part === undefined || unquoted(claim.ETag ?? "") !== part.prints.etag) throw invalidPart(upload, claim);
     checkClaims(upload, claim, part);
     const { segment } = part.record;
-    if (at < listed.length - 1 && segment.sizeBytes < limits.minPartBytes) throw tooSmall(segment.sizeBytes, limits.minPartBytes, claim);
+    if (at < listed.length - 1 && segment.sizeBytes < limits.minPartBytes)
+      throw tooSmall(segment.sizeBytes, limits.minPartBytes, claim);
     const checksum = part.prints.checksums[algorithm];
     entries.push({ n: part.record.partNumber, segment, ...(checksum === undefined ? {} : { checksum }) });
     etags.push(part.prints.etag);
@@ -98,7 +99,10 @@ function invalidPart(upload: UploadRecord, claim: CompletedPart): ServiceError {
   return new ServiceError(
     "InvalidPart",
     "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
-    { status: 400, fields: { UploadId: upload.uploadId, PartNumber: String(claim.PartNumber ?? ""), ETag: unquoted(claim.ETag ?? "") } },
+    {
+      status: 400,
+      fields: { UploadId: upload.uploadId, PartNumber: String(claim.PartNumber ?? ""), ETag: unquoted(claim.ETag ?? "") },
+    },
   );
 }
 
@@ -133,7 +137,9 @@ export async function wholeChecksum(upload: UploadRecord, { entries }: ChosenPar
 
 /** What the client says about the whole object. @throws ServiceError InvalidRequest, BadDigest */
 export function checkWhole(
-  input: { readonly MpuObjectSize?: number | undefined; readonly ChecksumType?: string | undefined } & Parameters<typeof claimedChecksums>[0],
+  input: { readonly MpuObjectSize?: number | undefined; readonly ChecksumType?: string | undefined } & Parameters<
+    typeof claimedChecksums
+  >[0],
   sizeBytes: number,
   whole: WholeChecksum,
 ): void {
@@ -143,7 +149,9 @@ export function checkWhole(
     );
   }
   if (input.ChecksumType !== undefined && input.ChecksumType !== whole.type) {
-    throw badDigest(`The upload was created using the ${whole.type} checksum mode. The complete request must use the same checksum mode.`);
+    throw badDigest(
+      `The upload was created using the ${whole.type} checksum mode. The complete request must use the same checksum mode.`,
+    );
   }
   const claimed = claimedChecksums(input).get(whole.algorithm);
   if (claimed === undefined || claimed === whole.value || claimed === whole.value.split("-")[0]) return;
@@ -151,4 +159,3 @@ export function checkWhole(
 }
 
 const badDigest = (message: string): ServiceError => new ServiceError("BadDigest", message, { status: 400 });
-

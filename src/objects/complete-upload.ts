@@ -9,7 +9,15 @@ import type { CompleteMultipartUploadOutput, CompleteMultipartUploadRequest, Com
 import { annotateObject } from "./audit-notes.js";
 import type { BucketFacts } from "./buckets.js";
 import { shownChecksum } from "./checksum-fields.js";
-import { checkOrder, checkWhole, chooseParts, wholeChecksum, type ChosenParts, type UploadedPart, type WholeChecksum } from "./complete-parts.js";
+import {
+  checkOrder,
+  checkWhole,
+  chooseParts,
+  wholeChecksum,
+  type ChosenParts,
+  type UploadedPart,
+  type WholeChecksum,
+} from "./complete-parts.js";
 import { contextOf } from "./conditions.js";
 import { openDataKeys } from "./data-keys.js";
 import type { Room } from "./deps.js";
@@ -23,7 +31,16 @@ import { MAX_PARTS, partTableRows } from "./part-table.js";
 import { checkWrite, checkWriteForm } from "./preconditions.js";
 import { packJson, unpackJson, type HeadSecrets, type PartPrints, type UploadRecord, type UploadSecrets } from "./records.js";
 import { shownEncryption } from "./sse-fields.js";
-import { findUpload, partCustomerKey, requireOpen, uploadContext, uploadPermission, uploadSecrets, type UploadFacts, type UploadRow } from "./upload-facts.js";
+import {
+  findUpload,
+  partCustomerKey,
+  requireOpen,
+  uploadContext,
+  uploadPermission,
+  uploadSecrets,
+  type UploadFacts,
+  type UploadRow,
+} from "./upload-facts.js";
 import { urlEncode } from "./url-encoding.js";
 import { checkTransport } from "./transport.js";
 import { currentValidators, macWith, writeVersion, type WrittenVersion } from "./write-version.js";
@@ -76,7 +93,13 @@ interface ManifestMac {
 }
 
 /** KMS is asked for the data key as at every part; SSE-C clients may, but need not, send their key again. */
-async function manifestMac(room: Room, call: Call, input: Input, { bucket, key }: UploadFacts, upload: UploadRow): Promise<ManifestMac> {
+async function manifestMac(
+  room: Room,
+  call: Call,
+  input: Input,
+  { bucket, key }: UploadFacts,
+  upload: UploadRow,
+): Promise<ManifestMac> {
   const { encryption } = upload.clear;
   const secrets = uploadSecrets(upload);
   if (encryption.mode === "SSE-C" && !hasCustomerHeaders(input)) {

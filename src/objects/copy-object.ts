@@ -42,7 +42,10 @@ export function copyObject(room: Room): AnyOperation {
       const source = await findSource(room, call, input);
       return { bucket, source, keyArn: await effectiveKeyArn(room, call, bucket, input) };
     },
-    permissions: (input, facts, call) => [...permissionsOf(room, call, input, facts), ...sourcePermissions(room, call, input, facts)],
+    permissions: (input, facts, call) => [
+      ...permissionsOf(room, call, input, facts),
+      ...sourcePermissions(room, call, input, facts),
+    ],
     run: (input, facts, call) => run(room, call, input, facts),
   });
 }
@@ -105,7 +108,8 @@ function checkRequest(input: CopyObjectRequest): void {
 
 /** A copy onto itself must change something; an explicit encryption configuration of the bucket counts as a change. */
 function refuseIdle(input: CopyObjectRequest, { bucket, source }: Facts, present: PresentObject): void {
-  const inPlace = source.bucket.record.incarnation === bucket.record.incarnation && source.key === input.Key && present.version.isCurrent;
+  const inPlace =
+    source.bucket.record.incarnation === bucket.record.incarnation && source.key === input.Key && present.version.isCurrent;
   if (!inPlace || input.MetadataDirective === "REPLACE" || input.TaggingDirective === "REPLACE") return;
   const sse = input.ServerSideEncryption !== undefined || hasCustomerHeaders(input);
   if (sse || input.StorageClass !== undefined || input.WebsiteRedirectLocation !== undefined) return;
@@ -159,14 +163,20 @@ async function copy(room: Room, call: Call, { input, facts, plan, present }: Wor
 
 /** Metadata and tags by their directives; ACL and encryption context always of this request. */
 function copiedSecrets(room: Room, call: Call, { input, facts, present }: Work): HeadSecrets {
-  const own = secretsToStore(room, call, facts.bucket.record, { ...input, Tagging: input.TaggingDirective === "REPLACE" ? input.Tagging : undefined });
+  const own = secretsToStore(room, call, facts.bucket.record, {
+    ...input,
+    Tagging: input.TaggingDirective === "REPLACE" ? input.Tagging : undefined,
+  });
   const { secrets } = present;
   const { WebsiteRedirectLocation: _theirs, ...headers } = secrets.headers;
   const redirect = own.headers.WebsiteRedirectLocation;
   const described =
     input.MetadataDirective === "REPLACE"
       ? {}
-      : { headers: { ...headers, ...(redirect === undefined ? {} : { WebsiteRedirectLocation: redirect }) }, metadata: secrets.metadata };
+      : {
+          headers: { ...headers, ...(redirect === undefined ? {} : { WebsiteRedirectLocation: redirect }) },
+          metadata: secrets.metadata,
+        };
   const tags = input.TaggingDirective === "REPLACE" ? own.tags : secrets.tags;
   return { ...own, ...described, ...(tags === undefined ? {} : { tags }) };
 }

@@ -19,7 +19,11 @@ export function parseCopySource(header: string): CopySource {
   const decoded = decode(path.startsWith("/") ? path.slice(1) : path);
   const slash = decoded?.indexOf("/") ?? -1;
   if (decoded === undefined || slash <= 0 || slash === decoded.length - 1 || decoded.startsWith("arn:")) {
-    throw invalidArgument("Copy Source must mention the source bucket and key: sourcebucket/sourcekey", "x-amz-copy-source", header);
+    throw invalidArgument(
+      "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
+      "x-amz-copy-source",
+      header,
+    );
   }
   return { bucket: decoded.slice(0, slash), key: decoded.slice(slash + 1), versionId };
 }

@@ -47,7 +47,12 @@ function permissionsOf(room: Room, call: Call, input: CreateMultipartUploadReque
   return writePermissions(room, call, input, { bucket, key: input.Key, keyArn }, { creation: false });
 }
 
-async function run(room: Room, call: Call, input: CreateMultipartUploadRequest, facts: Facts): Promise<CreateMultipartUploadOutput> {
+async function run(
+  room: Room,
+  call: Call,
+  input: CreateMultipartUploadRequest,
+  facts: Facts,
+): Promise<CreateMultipartUploadOutput> {
   const { bucket } = facts;
   const plan = resolveEncryption(input, bucket.record.config.encryption, objectArn(bucket.name, input.Key));
   try {
@@ -64,7 +69,12 @@ interface Work {
   readonly plan: EncryptionPlan;
 }
 
-async function create(room: Room, call: Call, input: CreateMultipartUploadRequest, { facts, plan }: Work): Promise<CreateMultipartUploadOutput> {
+async function create(
+  room: Room,
+  call: Call,
+  input: CreateMultipartUploadRequest,
+  { facts, plan }: Work,
+): Promise<CreateMultipartUploadOutput> {
   const { bucket } = facts;
   const checksum = checksumKind(input);
   const secrets = secretsToStore(room, call, bucket.record, input);
@@ -97,7 +107,10 @@ async function create(room: Room, call: Call, input: CreateMultipartUploadReques
   };
 }
 
-/** Clients complete SSE-C uploads without sending their key again; the manifest's MAC key, which opens nothing, waits for them. */
+/**
+ * Clients complete SSE-C uploads without sending their key again; the manifest's MAC key, which opens nothing, waits for
+ * them.
+ */
 function manifestKeyOf({ dataKeys, encryption }: NewDataKeys): { readonly manifestKey?: string } {
   if (encryption.mode !== "SSE-C") return {};
   const key = manifestKey(dataKeys.bytes);
@@ -154,8 +167,10 @@ function checksumKind({ ChecksumAlgorithm: name, ChecksumType: type }: CreateMul
   }
   const algorithm = requireAlgorithm(name);
   const chosen = type ?? (algorithm === "CRC64NVME" ? "FULL_OBJECT" : "COMPOSITE");
-  if (chosen !== "COMPOSITE" && chosen !== "FULL_OBJECT") throw invalidRequest("Value for x-amz-checksum-type header is invalid.");
+  if (chosen !== "COMPOSITE" && chosen !== "FULL_OBJECT")
+    throw invalidRequest("Value for x-amz-checksum-type header is invalid.");
   const possible = chosen === "FULL_OBJECT" ? isCombinable(algorithm) : algorithm !== "CRC64NVME";
-  if (!possible) throw invalidRequest(`The ${chosen} checksum type cannot be used with the ${algorithm.toLowerCase()} checksum algorithm.`);
+  if (!possible)
+    throw invalidRequest(`The ${chosen} checksum type cannot be used with the ${algorithm.toLowerCase()} checksum algorithm.`);
   return { algorithm, type: chosen };
 }

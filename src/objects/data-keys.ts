@@ -129,15 +129,19 @@ async function bucketKeyKeys(room: Room, call: Call, place: KeyPlace, plan: KmsP
 }
 
 /** A bucket key that KMS has just made or opened for this call. */
-const bucketKeyOf = (call: Call, made: Pick<BucketKey, "key" | "blob" | "keyArn">): BucketKey =>
-  ({ ...made, id: ciphertextId(made.blob), broughtBy: call.requestId });
+const bucketKeyOf = (call: Call, made: Pick<BucketKey, "key" | "blob" | "keyArn">): BucketKey => ({
+  ...made,
+  id: ciphertextId(made.blob),
+  broughtBy: call.requestId,
+});
 
 /** FORMAT: what a data key under a bucket key belongs to. */
 const bucketKeyAad = ({ bucket, key }: KeyPlace): Buffer =>
   lengthPrefixed("coffer/data-key/bucket-key/v1", bucket.record.incarnation, key);
 
 /** FORMAT: what a data key under a customer key belongs to. */
-const customerAad = ({ bucket, key }: KeyPlace): Buffer => lengthPrefixed("coffer/data-key/sse-c/v1", bucket.record.incarnation, key);
+const customerAad = ({ bucket, key }: KeyPlace): Buffer =>
+  lengthPrefixed("coffer/data-key/sse-c/v1", bucket.record.incarnation, key);
 
 function customerKeys(place: KeyPlace, customer: Secret): NewDataKeys {
   const salt = newCustomerSalt();
@@ -199,12 +203,7 @@ function decryptInput(blob: string, encryption: ObjectEncryption, context: Recor
   return { CiphertextBlob: Buffer.from(blob, "base64"), EncryptionContext: context, KeyId: encryption.keyArn };
 }
 
-async function openUnderBucketKey(
-  room: Room,
-  call: Call,
-  at: OpeningFacts,
-  { encryption, wrapped }: StoredKey,
-): Promise<Secret> {
+async function openUnderBucketKey(room: Room, call: Call, at: OpeningFacts, { encryption, wrapped }: StoredKey): Promise<Secret> {
   if (wrapped.by !== "bucket-key") throw new Error("invariant: not under a bucket key");
   const { record } = at.bucket;
   const options = { region: record.region };
@@ -241,9 +240,13 @@ export function isCustomerKeyOf(encryption: ObjectEncryption, customer: Secret):
 }
 
 /** The KMS calls that opening would make, to be permitted without being made. */
-function opening(at: OpeningFacts, encryption: ObjectEncryption): { readonly input: object; readonly context: Record<string, string> } | undefined {
+function opening(
+  at: OpeningFacts,
+  encryption: ObjectEncryption,
+): { readonly input: object; readonly context: Record<string, string> } | undefined {
   const [wrapped] = encryption.keys;
-  if (encryption.mode === "AES256" || encryption.mode === "SSE-C" || wrapped === undefined || wrapped.by === "customer") return undefined;
+  if (encryption.mode === "AES256" || encryption.mode === "SSE-C" || wrapped === undefined || wrapped.by === "customer")
+    return undefined;
   const under = wrapped.by === "bucket-key";
   const context = under
     ? { "aws:s3:arn": bucketArn(at.bucket.name) }

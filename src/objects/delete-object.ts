@@ -155,7 +155,10 @@ interface Outcome {
 const AT_ONCE = 16;
 
 /** Outcomes in the order of the entries. Entries of one key run one behind the other, as they were listed. */
-async function deleteAll(entries: readonly ObjectIdentifier[], run: (entry: ObjectIdentifier) => Promise<Outcome>): Promise<Outcome[]> {
+async function deleteAll(
+  entries: readonly ObjectIdentifier[],
+  run: (entry: ObjectIdentifier) => Promise<Outcome>,
+): Promise<Outcome[]> {
   const queues = new Map<string, number[]>();
   entries.forEach(({ Key }, at) => queues.set(Key, [...(queues.get(Key) ?? []), at]));
   const outcomes: Outcome[] = [];
@@ -186,12 +189,7 @@ async function attempt(room: Room, call: Call, bucket: BucketFacts, entry: Entry
   }
 }
 
-async function deleteEntry(
-  room: Room,
-  call: Call,
-  bucket: BucketFacts,
-  { entry, bypass }: Entry,
-): Promise<DeletedObject> {
+async function deleteEntry(room: Room, call: Call, bucket: BucketFacts, { entry, bypass }: Entry): Promise<DeletedObject> {
   const { Key, VersionId, ETag } = entry;
   checkKey(Key);
   checkVersionId(VersionId);

@@ -38,10 +38,7 @@ export interface KmsPlan {
   readonly contextHeader?: string;
 }
 
-export type EncryptionPlan =
-  | { readonly mode: "AES256" }
-  | KmsPlan
-  | { readonly mode: "SSE-C"; readonly key: Secret };
+export type EncryptionPlan = { readonly mode: "AES256" } | KmsPlan | { readonly mode: "SSE-C"; readonly key: Secret };
 
 export const MANAGED_KEY = "alias/aws/s3";
 
@@ -70,7 +67,11 @@ export function intendedEncryption(headers: EncryptionHeaders, fallback: BucketE
  * @param arn of the object, the only value that a caller's own `aws:s3:arn` pair may have
  * @throws ServiceError InvalidArgument, InvalidEncryptionAlgorithmError, AccessDenied (SSE-C blocked on the bucket)
  */
-export function resolveEncryption(headers: EncryptionHeaders, fallback: BucketEncryption | undefined, arn: string): EncryptionPlan {
+export function resolveEncryption(
+  headers: EncryptionHeaders,
+  fallback: BucketEncryption | undefined,
+  arn: string,
+): EncryptionPlan {
   const asked = headers.ServerSideEncryption;
   if (hasCustomerHeaders(headers)) return customerPlan(headers, fallback);
   if (asked !== undefined && asked !== "AES256" && asked !== "aws:kms" && asked !== "aws:kms:dsse") {
@@ -109,7 +110,10 @@ function customerPlan(headers: EncryptionHeaders, fallback: BucketEncryption | u
   const key = parseCustomerKey(headers, "write");
   if (fallback?.blocked?.includes("SSE-C") === true) {
     key.wipe();
-    throw new ServiceError("AccessDenied", "Server-side encryption with customer-provided keys (SSE-C) is blocked for this bucket.");
+    throw new ServiceError(
+      "AccessDenied",
+      "Server-side encryption with customer-provided keys (SSE-C) is blocked for this bucket.",
+    );
   }
   return { mode: "SSE-C", key };
 }
@@ -130,16 +134,24 @@ function refuseStrayKmsHeaders(headers: EncryptionHeaders): void {
 export function parseCustomerKey(headers: CustomerHeaders, use: "read" | "write"): Secret {
   const { SSECustomerAlgorithm: algorithm, SSECustomerKey: key, SSECustomerKeyMD5: md5 } = headers;
   if (algorithm === undefined) {
-    throw invalid("Requests specifying Server Side Encryption with Customer provided keys must provide a valid encryption algorithm.");
+    throw invalid(
+      "Requests specifying Server Side Encryption with Customer provided keys must provide a valid encryption algorithm.",
+    );
   }
   if (algorithm !== "AES256") {
-    throw new ServiceError("InvalidEncryptionAlgorithmError", "The Encryption request you specified is not valid. Supported value: AES256.", {
-      status: 400,
-      fields: { ArgumentName: SSE, ArgumentValue: algorithm },
-    });
+    throw new ServiceError(
+      "InvalidEncryptionAlgorithmError",
+      "The Encryption request you specified is not valid. Supported value: AES256.",
+      {
+        status: 400,
+        fields: { ArgumentName: SSE, ArgumentValue: algorithm },
+      },
+    );
   }
   if (key === undefined) {
-    throw invalid("Requests specifying Server Side Encryption with Customer provided keys must provide an appropriate secret key.");
+    throw invalid(
+      "Requests specifying Server Side Encryption with Customer provided keys must provide an appropriate secret key.",
+    );
   }
   if (md5 === undefined && use === "read") throw wrongCustomerKey();
   const bytes = isBase64(key) ? Buffer.from(key, "base64") : Buffer.alloc(0);

@@ -8,7 +8,10 @@ export const noSuchKey = (key: string, headers: Readonly<Record<string, string>>
   new ServiceError("NoSuchKey", "The specified key does not exist.", { status: 404, fields: { Key: key }, headers });
 
 export const noSuchVersion = (key: string, versionId: string): ServiceError =>
-  new ServiceError("NoSuchVersion", "The specified version does not exist.", { status: 404, fields: { Key: key, VersionId: versionId } });
+  new ServiceError("NoSuchVersion", "The specified version does not exist.", {
+    status: 404,
+    fields: { Key: key, VersionId: versionId },
+  });
 
 export const noSuchUpload = (uploadId: string): ServiceError =>
   new ServiceError(
@@ -41,20 +44,30 @@ export const preconditionFailed = (condition: string): ServiceError =>
   });
 
 export const conditionalConflict = (condition: string, key: string): ServiceError =>
-  new ServiceError("ConditionalRequestConflict", "The conditional request cannot succeed due to a conflicting operation against this resource.", {
-    status: 409,
-    fields: { Condition: condition, Key: key },
-  });
+  new ServiceError(
+    "ConditionalRequestConflict",
+    "The conditional request cannot succeed due to a conflicting operation against this resource.",
+    {
+      status: 409,
+      fields: { Condition: condition, Key: key },
+    },
+  );
 
 export const operationAborted = (): ServiceError =>
-  new ServiceError("OperationAborted", "A conflicting conditional operation is currently in progress against this resource. Please try again.", {
-    status: 409,
-  });
+  new ServiceError(
+    "OperationAborted",
+    "A conflicting conditional operation is currently in progress against this resource. Please try again.",
+    {
+      status: 409,
+    },
+  );
 
 export const slowDown = (): ServiceError => new ServiceError("SlowDown", "Please reduce your request rate.", { status: 503 });
 
 export const malformedXml = (): ServiceError =>
-  new ServiceError("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema", { status: 400 });
+  new ServiceError("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema", {
+    status: 400,
+  });
 
 export const notImplemented = (header: string): ServiceError =>
   new ServiceError("NotImplemented", "A header you provided implies functionality that is not implemented", {

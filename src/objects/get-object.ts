@@ -69,7 +69,14 @@ async function attempt(room: Room, call: Call, input: GetObjectRequest, facts: R
   annotateObject(call, present, present.object.encryption, answer.length);
   const count = await tagCount(room, call, present, input.VersionId);
   const Body = answer.length === 0 && sizeBytes > 0 ? closed(opened) : await opened.read(answer.range);
-  return { ...objectMembers(present, input), ...overrides(input), ...answer.members, TagCount: count, ContentLength: answer.length, Body };
+  return {
+    ...objectMembers(present, input),
+    ...overrides(input),
+    ...answer.members,
+    TagCount: count,
+    ContentLength: answer.length,
+    Body,
+  };
 }
 
 /** An empty part of a non-empty object. */
@@ -92,10 +99,18 @@ function answerFor(input: GetObjectRequest, { present, parts }: OpenedObject, ra
     const members = { ContentRange: contentRange(range, sizeBytes), $status: 206 };
     return { range, length: range.end - range.start + 1, members };
   }
-  return { range, length: sizeBytes, members: wantsChecksum ? shownChecksum(present.object.checksum, present.prints.checksum) : {} };
+  return {
+    range,
+    length: sizeBytes,
+    members: wantsChecksum ? shownChecksum(present.object.checksum, present.prints.checksum) : {},
+  };
 }
 
-function partAnswer(partNumber: number, wantsChecksum: boolean, { present, parts }: Pick<OpenedObject, "present" | "parts">): Answer {
+function partAnswer(
+  partNumber: number,
+  wantsChecksum: boolean,
+  { present, parts }: Pick<OpenedObject, "present" | "parts">,
+): Answer {
   const { object } = present;
   const part = numberedPart(partNumber, object.sizeBytes, parts);
   const members: Partial<Output> = {
@@ -107,7 +122,11 @@ function partAnswer(partNumber: number, wantsChecksum: boolean, { present, parts
 }
 
 /** Parts of composite objects have checksums of their own; of full-object checksums no part can be shown. */
-function partChecksum({ object, prints }: PresentObject, checksum: string | undefined, count: number | undefined): Partial<Output> {
+function partChecksum(
+  { object, prints }: PresentObject,
+  checksum: string | undefined,
+  count: number | undefined,
+): Partial<Output> {
   if (count === undefined) return shownChecksum(object.checksum, prints.checksum);
   if (object.checksum?.type !== "COMPOSITE" || checksum === undefined) return {};
   return { ...checksumMembers(object.checksum.algorithm, checksum), ChecksumType: "COMPOSITE" };
@@ -130,7 +149,8 @@ function checkOverrides(call: Call, input: GetObjectRequest): void {
     if (call.authentication.type === "Anonymous") {
       throw invalidRequest("Request specific response headers cannot be used for anonymous GET requests.");
     }
-    if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(value)) throw invalidArgument("Header value cannot contain control characters", from, "");
+    if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(value))
+      throw invalidArgument("Header value cannot contain control characters", from, "");
   }
 }
 

@@ -76,7 +76,12 @@ export interface BucketCommit<T> {
 }
 
 /** A commit that rests on the bucket but on no key: uploads and their parts. Errors as `commitOnKey`. */
-export async function commitInBucket<T>(room: Room, call: Call, work: BucketCommit<T>, progress = new CommitProgress()): Promise<T> {
+export async function commitInBucket<T>(
+  room: Room,
+  call: Call,
+  work: BucketCommit<T>,
+  progress = new CommitProgress(),
+): Promise<T> {
   let { bucket } = work;
   const attempt = async (): Promise<T | typeof AGAIN> => {
     const changes = noChanges();

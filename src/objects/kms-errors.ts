@@ -4,7 +4,12 @@
  */
 import { ServiceError } from "../lib/errors.js";
 
-const TRANSIENT = new Set(["KMSInternalException", "DependencyTimeoutException", "KeyUnavailableException", "ThrottlingException"]);
+const TRANSIENT = new Set([
+  "KMSInternalException",
+  "DependencyTimeoutException",
+  "KeyUnavailableException",
+  "ThrottlingException",
+]);
 
 /** The error that an S3 caller sees for one that KMS gave; anything else is passed on as it is. */
 export function asS3Error(error: unknown): unknown {

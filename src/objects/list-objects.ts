@@ -101,7 +101,13 @@ async function listPage(
   const limit = pageLimit(input.MaxKeys, "max-keys");
   const encode = nameEncoder(input.EncodingType);
   if (limit === 0) return { objects: [], prefixes: [], limit, next: undefined };
-  const query = { inc: bucket.record.incarnation, prefix: input.Prefix ?? "", delimiter: delimiterOf(input.Delimiter), after, limit: limit + 1 };
+  const query = {
+    inc: bucket.record.incarnation,
+    prefix: input.Prefix ?? "",
+    delimiter: delimiterOf(input.Delimiter),
+    after,
+    limit: limit + 1,
+  };
   const items = await namePage(room, room.tables.listable, query);
   const shown = items.slice(0, limit);
   const objects: ListedObject[] = [];

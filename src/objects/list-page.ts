@@ -58,7 +58,8 @@ export async function namePage<C>(room: Room, table: Table<C>, query: NameQuery,
 function behind<C>(table: Table<C>, { inc, prefix, delimiter, after }: NameQuery, base: Buffer): Buffer | undefined {
   if (after === undefined || after === "") return undefined;
   const group = delimiter !== undefined && after.startsWith(prefix) ? after.indexOf(delimiter, prefix.length) : -1;
-  if (delimiter !== undefined && group >= 0 && group + delimiter.length === after.length) return Buffer.concat([base, encodeText(after)]);
+  if (delimiter !== undefined && group >= 0 && group + delimiter.length === after.length)
+    return Buffer.concat([base, encodeText(after)]);
   const span = table.span(inc, after);
   // The last key below the name: of tables with more key parts, all rows of the name are skipped.
   return Buffer.concat([span.from, Buffer.alloc(16, 0xff)]);
@@ -74,4 +75,5 @@ export function pageLimit(asked: number | undefined, name: string): number {
 }
 
 /** Present but empty delimiters count as absent. */
-export const delimiterOf = (text: string | undefined): string | undefined => (text === undefined || text === "" ? undefined : text);
+export const delimiterOf = (text: string | undefined): string | undefined =>
+  text === undefined || text === "" ? undefined : text;

@@ -65,7 +65,8 @@ async function parts(room: Room, call: Call, input: ListPartsRequest, facts: Upl
 function partMarker(text: string | undefined): number {
   if (text === undefined || text === "") return 0;
   const marker = /^\d{1,10}$/.test(text) ? Number(text) : -1;
-  if (marker < 0) throw invalidArgument("Argument part-number-marker must be an integer between 0 and 2147483647", "part-number-marker", text);
+  if (marker < 0)
+    throw invalidArgument("Argument part-number-marker must be an integer between 0 and 2147483647", "part-number-marker", text);
   return Math.min(marker, MAX_PARTS);
 }
 
@@ -84,7 +85,9 @@ function shownPart(row: Found<PartRecord>, algorithm: keyof PartPrints["checksum
 }
 
 function shownInitiator(room: Room, { arn, account }: UploadByKeyRecord["initiator"]): Initiator {
-  return arn === undefined || arn.endsWith(":root") ? { ID: room.canonicalIdOf(account) } : { ID: arn, DisplayName: arn.split("/").at(-1) };
+  return arn === undefined || arn.endsWith(":root")
+    ? { ID: room.canonicalIdOf(account) }
+    : { ID: arn, DisplayName: arn.split("/").at(-1) };
 }
 
 export function listMultipartUploads(room: Room): AnyOperation {
@@ -119,7 +122,8 @@ async function uploads(room: Room, bucket: BucketFacts, input: ListMultipartUplo
     else Uploads.push(shownUpload(room, encode, item.row.clear));
   }
   const last = shown.at(-1);
-  const next = last === undefined ? {} : "group" in last ? { NextKeyMarker: encode(last.group) } : nextMarkers(last.row.clear, encode);
+  const next =
+    last === undefined ? {} : "group" in last ? { NextKeyMarker: encode(last.group) } : nextMarkers(last.row.clear, encode);
   return {
     Bucket: bucket.name,
     KeyMarker: encode(KeyMarker ?? ""),

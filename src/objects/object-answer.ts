@@ -31,7 +31,12 @@ export function validatorMembers({ version, prints, secrets }: PresentObject) {
 }
 
 /** `x-amz-tagging-count`: only for who may read the tags; silently left out otherwise. */
-export async function tagCount(room: Room, call: Call, present: PresentObject, versionId: string | undefined): Promise<number | undefined> {
+export async function tagCount(
+  room: Room,
+  call: Call,
+  present: PresentObject,
+  versionId: string | undefined,
+): Promise<number | undefined> {
   const count = present.secrets.tags?.length ?? 0;
   if (count === 0) return undefined;
   const { bucket, key } = present;

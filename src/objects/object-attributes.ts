@@ -13,7 +13,15 @@ import type { Room } from "./deps.js";
 import { invalidArgument, noSuchKey } from "./errors.js";
 import { customerKeyFor } from "./open-object.js";
 import { readPartTable } from "./part-table.js";
-import { findObject, GET_OBJECT, onVersion, requireObject, shownVersionId, type PresentObject, type ReadFacts } from "./read-facts.js";
+import {
+  findObject,
+  GET_OBJECT,
+  onVersion,
+  requireObject,
+  shownVersionId,
+  type PresentObject,
+  type ReadFacts,
+} from "./read-facts.js";
 import type { PartEntry } from "./records.js";
 import { checkTransport, refuseWriteHeaders } from "./transport.js";
 
@@ -56,7 +64,10 @@ function wantedAttributes(names: readonly string[]): ReadonlySet<string> {
   return new Set(wanted);
 }
 
-async function checksumOf(call: Call, { bucket, key, object, secrets, prints }: PresentObject): Promise<GetObjectAttributesOutput> {
+async function checksumOf(
+  call: Call,
+  { bucket, key, object, secrets, prints }: PresentObject,
+): Promise<GetObjectAttributesOutput> {
   if (object.encryption.mode !== "SSE-C") checkTransport(call, object.encryption.mode);
   await permitChecksums(call, { bucket, key, kmsContext: secrets.kmsContext }, object.encryption);
   const Checksum = shownChecksum(object.checksum, prints.checksum);
@@ -65,7 +76,11 @@ async function checksumOf(call: Call, { bucket, key, object, secrets, prints }: 
 
 const MAX_PARTS = 1000;
 
-async function partsOf(room: Room, input: GetObjectAttributesRequest, present: PresentObject): Promise<GetObjectAttributesOutput> {
+async function partsOf(
+  room: Room,
+  input: GetObjectAttributesRequest,
+  present: PresentObject,
+): Promise<GetObjectAttributesOutput> {
   const { object, bucket, key } = present;
   if (object.body.kind !== "parts") return {};
   const entries = await readPartTable(room, bucket.record.incarnation, object.body);

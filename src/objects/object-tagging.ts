@@ -1,4 +1,7 @@
-/** PutObjectTagging, GetObjectTagging, DeleteObjectTagging. Source: S3 API reference §1.3; authorization reference §3.1, §4.1. */
+/**
+ * PutObjectTagging, GetObjectTagging, DeleteObjectTagging.
+ * Source: S3 API reference §1.3; authorization reference §3.1, §4.1.
+ */
 import { defineOperation, type AnyOperation, type Call } from "../gate/contract.js";
 import type { Context, Permission } from "../policy/types.js";
 import type {
@@ -17,7 +20,10 @@ import { rewriteSecrets } from "./rewrite.js";
 import type { HeadSecrets, Tag } from "./records.js";
 import { checkTags } from "./tags.js";
 
-const action = (verb: "Get" | "Put" | "Delete") => ({ plain: `s3:${verb}ObjectTagging`, versioned: `s3:${verb}ObjectVersionTagging` });
+const action = (verb: "Get" | "Put" | "Delete") => ({
+  plain: `s3:${verb}ObjectTagging`,
+  versioned: `s3:${verb}ObjectVersionTagging`,
+});
 
 export function getObjectTagging(room: Room): AnyOperation {
   return defineOperation<GetObjectTaggingRequest, ReadFacts, GetObjectTaggingOutput>({
@@ -52,7 +58,11 @@ export function putObjectTagging(room: Room): AnyOperation {
       return { VersionId: shownVersionId(facts.bucket, versionId) };
     },
     // Tags may be confidential: they are named by key only.
-    auditParameters: (input) => ({ bucketName: input.Bucket, key: input.Key, tagKeys: input.Tagging.TagSet.map((tag) => tag.Key) }),
+    auditParameters: (input) => ({
+      bucketName: input.Bucket,
+      key: input.Key,
+      tagKeys: input.Tagging.TagSet.map((tag) => tag.Key),
+    }),
   });
 }
 

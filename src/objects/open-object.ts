@@ -24,7 +24,11 @@ import { checkTransport } from "./transport.js";
  * @returns to be wiped by the caller
  * @throws ServiceError InvalidRequest, AccessDenied, InvalidArgument …
  */
-export function customerKeyFor(call: Call, { object }: Pick<PresentObject, "object">, headers: CustomerHeaders): Secret | undefined {
+export function customerKeyFor(
+  call: Call,
+  { object }: Pick<PresentObject, "object">,
+  headers: CustomerHeaders,
+): Secret | undefined {
   const { encryption } = object;
   if (encryption.mode !== "SSE-C") {
     if (hasCustomerHeaders(headers)) throw invalidRequest("The encryption parameters are not applicable to this object.");
@@ -61,7 +65,12 @@ export interface OpenedObject {
  * @throws BodyGone when the object was replaced meanwhile
  * @throws SealIntegrityError, PartTableIntegrityError when what is stored is not what was written (logged as integrity event)
  */
-export async function openObject(room: Room, call: Call, present: PresentObject, headers: CustomerHeaders): Promise<OpenedObject> {
+export async function openObject(
+  room: Room,
+  call: Call,
+  present: PresentObject,
+  headers: CustomerHeaders,
+): Promise<OpenedObject> {
   const { bucket, key, object, secrets } = present;
   checkTransport(call, object.encryption.mode);
   const customer = customerKeyFor(call, present, headers);
@@ -93,7 +102,8 @@ async function withKeys(room: Room, call: Call, present: PresentObject, dataKeys
   return {
     present,
     parts,
-    read: (range) => startReading(call, dataKeys, guarded(room, call, present, bytesOf(room, present, { dataKeys, parts }, range))),
+    read: (range) =>
+      startReading(call, dataKeys, guarded(room, call, present, bytesOf(room, present, { dataKeys, parts }, range))),
     close: () => dataKeys.wipe(),
   };
 }
@@ -103,7 +113,12 @@ interface OpenedKeys {
   readonly parts: readonly PartSlice["entry"][] | undefined;
 }
 
-async function* bytesOf(room: Room, { bucket, object }: PresentObject, keys: OpenedKeys, range: ByteRange | undefined): AsyncGenerator<Buffer> {
+async function* bytesOf(
+  room: Room,
+  { bucket, object }: PresentObject,
+  keys: OpenedKeys,
+  range: ByteRange | undefined,
+): AsyncGenerator<Buffer> {
   const at = { inc: bucket.record.incarnation, dataKeys: keys.dataKeys };
   if (object.body.kind === "segment") {
     yield* openSegmentBytes(room, at, object.body.segment, range);
@@ -143,10 +158,12 @@ async function startReading(call: Call, dataKeys: DataKeys, bytes: AsyncGenerato
   call.signal.addEventListener("abort", onAbort, { once: true });
   const iterator: AsyncIterator<Buffer> = {
     async next() {
-      const result = pending ?? (await bytes.next().catch(async (error: unknown) => {
-        await close();
-        throw error;
-      }));
+      const result =
+        pending ??
+        (await bytes.next().catch(async (error: unknown) => {
+          await close();
+          throw error;
+        }));
       pending = undefined;
       if (result.done === true) await close();
       return result;
@@ -161,7 +178,8 @@ async function startReading(call: Call, dataKeys: DataKeys, bytes: AsyncGenerato
 
 /** One line that an operator can find, naming object, part and chunk, without a secret. */
 function reportIntegrity(room: Room, call: Call, { bucket, key, version }: PresentObject, error: unknown): void {
-  const isIntegrity = error instanceof SealIntegrityError || error instanceof PartTableIntegrityError || error instanceof RecordIntegrityError;
+  const isIntegrity =
+    error instanceof SealIntegrityError || error instanceof PartTableIntegrityError || error instanceof RecordIntegrityError;
   if (!isIntegrity) return;
   const chunk = error instanceof SealIntegrityError ? error.index : undefined;
   room.log.error(

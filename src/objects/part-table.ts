@@ -15,7 +15,12 @@ export const MAX_PARTS = 10_000;
 type Parts = Extract<ObjectBody, { kind: "parts" }>;
 
 /** The table's rows for the store, and the hash for the manifest. */
-export function partTableRows(room: Room, inc: string, uploadId: string, entries: readonly PartEntry[]): { puts: Put[]; hash: string } {
+export function partTableRows(
+  room: Room,
+  inc: string,
+  uploadId: string,
+  entries: readonly PartEntry[],
+): { puts: Put[]; hash: string } {
   const hash = new PartTableHash();
   const puts: Put[] = [];
   for (let at = 0; at < entries.length; at += PART_PAGE) {

@@ -59,7 +59,9 @@ export function checkCopySource(conditions: CopyConditions, validators: Validato
   );
   if (verdict === "go") return;
   if (verdict !== "not-modified") {
-    throw preconditionFailed(CopySourceIfMatch === undefined ? "x-amz-copy-source-If-Unmodified-Since" : "x-amz-copy-source-If-Match");
+    throw preconditionFailed(
+      CopySourceIfMatch === undefined ? "x-amz-copy-source-If-Unmodified-Since" : "x-amz-copy-source-If-Match",
+    );
   }
   throw preconditionFailed(
     CopySourceIfNoneMatch === undefined ? "x-amz-copy-source-If-Modified-Since" : "x-amz-copy-source-If-None-Match",

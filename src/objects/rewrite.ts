@@ -26,10 +26,13 @@ export async function rewriteSecrets(room: Room, call: Call, facts: ReadFacts, r
       const { key, versionId } = facts;
       const current = head === undefined ? undefined : { row: head, record: head.clear, isCurrent: true };
       const version =
-        head === undefined || versionId === undefined ? current : await findVersion(room, bucket.record.incarnation, head, versionId);
+        head === undefined || versionId === undefined
+          ? current
+          : await findVersion(room, bucket.record.incarnation, head, versionId);
       const secrets = version === undefined ? undefined : secretsOf(version.row);
       const now: ReadFacts = { bucket, key, versionId, version, secrets };
-      if (version?.row.stamp !== seen.version.row.stamp) for (const permission of rewrite.permissions(now)) await call.authorize(permission);
+      if (version?.row.stamp !== seen.version.row.stamp)
+        for (const permission of rewrite.permissions(now)) await call.authorize(permission);
       const present = await requireObject(room, call, now);
       if (head !== undefined) planRewrite(room, head, present.version, rewrite.change(present.secrets), changes);
       return present.version.record.versionId;

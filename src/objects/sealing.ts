@@ -2,7 +2,16 @@
  * Bodies in and out: plaintext → sealed stream → inline row (≤ 64 KiB) or blob, and back, chunk by verified chunk.
  * No unauthenticated byte leaves. Source: docs/spec/sealed-stream.md, docs/spec/objects.md §1.
  */
-import { newSegmentId, openSegment, sealedRange, segmentOpener, segmentSealer, shapeOf, suiteById, DEFAULT_SUITE } from "@coffer/seal";
+import {
+  newSegmentId,
+  openSegment,
+  sealedRange,
+  segmentOpener,
+  segmentSealer,
+  shapeOf,
+  suiteById,
+  DEFAULT_SUITE,
+} from "@coffer/seal";
 import { entityTooLarge } from "./errors.js";
 import type { DataKeys } from "./data-keys.js";
 import type { Room } from "./deps.js";

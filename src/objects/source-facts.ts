@@ -32,7 +32,8 @@ export async function findSource(room: Room, call: Call, input: SourceInput): Pr
   return { ...(await findIn(room, bucket, source.key, source.versionId)), source };
 }
 
-export const sourcePermission = (room: Room, call: Call, facts: SourceFacts): Permission => onVersion(room, call, facts, GET_OBJECT);
+export const sourcePermission = (room: Room, call: Call, facts: SourceFacts): Permission =>
+  onVersion(room, call, facts, GET_OBJECT);
 
 /** Existence and `x-amz-copy-source-if-*`. @throws ServiceError NoSuchKey, PreconditionFailed … */
 export async function requireSource(room: Room, call: Call, input: SourceInput, facts: ReadFacts): Promise<PresentObject> {

@@ -64,7 +64,12 @@ interface Sealed {
   readonly encryption: ObjectEncryption;
 }
 
-async function commitObject(room: Room, call: Call, made: NewObject, { body, dataKeys, encryption }: Sealed): Promise<StoredObject> {
+async function commitObject(
+  room: Room,
+  call: Call,
+  made: NewObject,
+  { body, dataKeys, encryption }: Sealed,
+): Promise<StoredObject> {
   const progress = new CommitProgress();
   try {
     const { bucket, key, algorithm, storageClass } = made;

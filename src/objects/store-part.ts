@@ -59,7 +59,8 @@ export async function storePart(room: Room, call: Call, part: NewPart): Promise<
     const maxBytes = room.settings.limits.maxPutBytes;
     const body = await storeBody(room, source, { inc: bucket.record.incarnation, dataKeys, signal: call.signal, maxBytes });
     const checksums: Partial<Record<ChecksumAlgorithm, string>> = {};
-    for (const [name, digest] of body.result.digests) if (name !== "MD5" || name === algorithm) checksums[name] = digest.toString("base64");
+    for (const [name, digest] of body.result.digests)
+      if (name !== "MD5" || name === algorithm) checksums[name] = digest.toString("base64");
     const prints = { etag: singleEtag(encryption.mode, body.result.digests.get("MD5")), checksums };
     annotateObject(call, facts, encryption, body.result.sizeBytes);
     return await commitPart(room, call, part, { body, prints });
@@ -120,7 +121,11 @@ async function commitPart(room: Room, call: Call, part: NewPart, { body, prints 
  * A Complete that died left its fence behind. Opening the upload again in the part's own commit moves the row's stamp, so
  * that the dead one, should it live, cannot finish with a part list that is no longer true.
  */
-function reopenAfterLostComplete(room: Room, upload: UploadRow, puts: { push(put: ReturnType<Room["tables"]["uploads"]["put"]>): unknown }): void {
+function reopenAfterLostComplete(
+  room: Room,
+  upload: UploadRow,
+  puts: { push(put: ReturnType<Room["tables"]["uploads"]["put"]>): unknown },
+): void {
   if (upload.clear.state.kind !== "completing") return;
   const sealed = upload.sealed();
   const clear: UploadRecord = { ...upload.clear, state: { kind: "open" } };

@@ -9,7 +9,14 @@ import type { Found } from "../stores/records.js";
 import type { Room } from "./deps.js";
 import { addGarbage, GARBAGE, LIVE, noChanges, PENDING, timeText, type Changes } from "./ledger.js";
 import { MAX_PARTS } from "./part-table.js";
-import { unpackJson, type GarbageRecord, type LedgerRecord, type PartEntry, type PendingRecord, type Segment } from "./records.js";
+import {
+  unpackJson,
+  type GarbageRecord,
+  type LedgerRecord,
+  type PartEntry,
+  type PendingRecord,
+  type Segment,
+} from "./records.js";
 
 export type StepResult = "more" | "done";
 
@@ -118,7 +125,12 @@ async function takeParts(room: Room, row: Found<LedgerRecord>, { inc, uploadId }
   }
   const changes = noChanges();
   const entries = unpackJson<PartEntry[]>(page.sealed()) ?? [];
-  await dropSegments(room, inc, entries.map((entry) => entry.segment), changes);
+  await dropSegments(
+    room,
+    inc,
+    entries.map((entry) => entry.segment),
+    changes,
+  );
   changes.deletes.push(page.key);
   await room.store.commit(changes);
   return "more";

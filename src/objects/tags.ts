@@ -13,9 +13,13 @@ export function parseTagHeader(header: string | undefined): readonly Tag[] | und
   if (header === undefined) return undefined;
   const tags = splitTags(header);
   if (tags === undefined) {
-    throw new ServiceError("InvalidArgument", "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.", {
-      fields: { ArgumentName: "x-amz-tagging", ArgumentValue: header },
-    });
+    throw new ServiceError(
+      "InvalidArgument",
+      "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.",
+      {
+        fields: { ArgumentName: "x-amz-tagging", ArgumentValue: header },
+      },
+    );
   }
   return checkTags(tags);
 }
@@ -48,14 +52,16 @@ const decodeForm = (text: string): string => decodeURIComponent(text.replace(/\+
  */
 export function checkTags(tags: readonly Tag[], limit: number = MAX_OBJECT_TAGS): readonly Tag[] {
   if (tags.length > limit) {
-    const text = limit === MAX_OBJECT_TAGS ? "Object tags cannot be greater than 10" : `Bucket tag count cannot be greater than ${limit}`;
+    const text =
+      limit === MAX_OBJECT_TAGS ? "Object tags cannot be greater than 10" : `Bucket tag count cannot be greater than ${limit}`;
     throw new ServiceError("BadRequest", text, { status: 400 });
   }
   const seen = new Set<string>();
   for (const { Key, Value } of tags) {
     if (seen.has(Key)) throw invalidTag("Cannot provide multiple Tags with the same key", Key);
     seen.add(Key);
-    if (Key.length === 0 || Key.length > 128 || !ALLOWED.test(Key)) throw invalidTag("The TagKey you have provided is invalid", Key);
+    if (Key.length === 0 || Key.length > 128 || !ALLOWED.test(Key))
+      throw invalidTag("The TagKey you have provided is invalid", Key);
     if (Value.length > 256 || !ALLOWED.test(Value)) throw invalidTag("The TagValue you have provided is invalid", Key, Value);
     if (Key.toLowerCase().startsWith("aws:")) throw invalidTag("System tags cannot be added/updated by requester", Key);
   }

@@ -49,7 +49,8 @@ export async function readUpload(room: Room, bucket: BucketFacts, key: string, u
   return row?.clear.key === key ? row : undefined;
 }
 
-export const uploadSecrets = (row: UploadRow): UploadSecrets => unpackJson<UploadSecrets>(row.sealed()) ?? { headers: {}, metadata: {} };
+export const uploadSecrets = (row: UploadRow): UploadSecrets =>
+  unpackJson<UploadSecrets>(row.sealed()) ?? { headers: {}, metadata: {} };
 
 /** Conditions of calls inside an upload: its recorded encryption stands in for headers that these calls cannot have. */
 export function uploadContext({ upload }: UploadFacts, creation: boolean, more: Context = {}): Context {

@@ -2,7 +2,12 @@
 import { defineOperation, type AnyOperation, type Call } from "../gate/contract.js";
 import type { Permission } from "../policy/types.js";
 import type { ChecksumAlgorithm } from "../wire/body.js";
-import type { UploadPartCopyOutput, UploadPartCopyRequest, UploadPartOutput, UploadPartRequest } from "../wire/tables/s3-types.js";
+import type {
+  UploadPartCopyOutput,
+  UploadPartCopyRequest,
+  UploadPartOutput,
+  UploadPartRequest,
+} from "../wire/tables/s3-types.js";
 import { checksumMembers, type ChecksumMembers } from "./checksum-fields.js";
 import { shownCopySource } from "./copy-source.js";
 import type { Room } from "./deps.js";
@@ -16,7 +21,15 @@ import { findSource, requireSource, sourceCustomerHeaders, sourcePermission, typ
 import { shownEncryption } from "./sse-fields.js";
 import { checkPartNumber, partAlgorithm, storePart, type StoredPart } from "./store-part.js";
 import { refuseWriteHeaders } from "./transport.js";
-import { findUpload, partCustomerKey, requireOpen, uploadContext, uploadPermission, type UploadFacts, type UploadRow } from "./upload-facts.js";
+import {
+  findUpload,
+  partCustomerKey,
+  requireOpen,
+  uploadContext,
+  uploadPermission,
+  type UploadFacts,
+  type UploadRow,
+} from "./upload-facts.js";
 
 export function uploadPart(room: Room): AnyOperation {
   const permissionsOf = (call: Call, facts: UploadFacts): Permission[] => [
@@ -43,7 +56,8 @@ export function uploadPart(room: Room): AnyOperation {
           upload,
           partNumber: input.PartNumber,
           customer,
-          source: async (algorithms) => (call.body === undefined ? fromBytes(emptyBytes(), algorithms) : fromRequest(call.body, algorithms)),
+          source: async (algorithms) =>
+            call.body === undefined ? fromBytes(emptyBytes(), algorithms) : fromRequest(call.body, algorithms),
           permissions: (now) => permissionsOf(call, now),
         });
         return {
@@ -79,7 +93,12 @@ interface CopyFacts {
 
 export function uploadPartCopy(room: Room): AnyOperation {
   const destination = (call: Call, upload: UploadFacts, source: SourceFacts): Permission[] => [
-    uploadPermission(room, call, upload, uploadContext(upload, false, { "s3:x-amz-copy-source": shownCopySource(source.source) })),
+    uploadPermission(
+      room,
+      call,
+      upload,
+      uploadContext(upload, false, { "s3:x-amz-copy-source": shownCopySource(source.source) }),
+    ),
   ];
   return defineOperation<UploadPartCopyRequest, CopyFacts, UploadPartCopyOutput>({
     service: "s3",
@@ -88,7 +107,10 @@ export function uploadPartCopy(room: Room): AnyOperation {
       const upload = await findUpload(room, call, input);
       return { upload, source: await findSource(room, call, input) };
     },
-    permissions: (_input, { upload, source }, call) => [...destination(call, upload, source), sourcePermission(room, call, source)],
+    permissions: (_input, { upload, source }, call) => [
+      ...destination(call, upload, source),
+      sourcePermission(room, call, source),
+    ],
     async run(input, facts, call) {
       checkPartNumber(input.PartNumber);
       const upload = requireOpen(room, facts.upload);
@@ -114,12 +136,17 @@ interface CopyWork {
   permissions(now: UploadFacts): Permission[];
 }
 
-async function copyPart(room: Room, call: Call, { input, facts, upload, customer, permissions }: CopyWork): Promise<UploadPartCopyOutput> {
+async function copyPart(
+  room: Room,
+  call: Call,
+  { input, facts, upload, customer, permissions }: CopyWork,
+): Promise<UploadPartCopyOutput> {
   const present = await requireSource(room, call, input, facts.source);
   const range = parseCopyRange(input.CopySourceRange, present.object.sizeBytes);
   const size = range === undefined ? present.object.sizeBytes : range.end - range.start + 1;
   const limit = room.settings.limits.maxPutBytes;
-  if (size > limit) throw invalidRequest(`The specified copy source is larger than the maximum allowable size for a copy source: ${limit}`);
+  if (size > limit)
+    throw invalidRequest(`The specified copy source is larger than the maximum allowable size for a copy source: ${limit}`);
   const opened = await openObject(room, call, present, sourceCustomerHeaders(input));
   try {
     const stored = await storePart(room, call, {

@@ -7,7 +7,8 @@ import { invalidArgument } from "./errors.js";
  */
 export function nameEncoder(encodingType: string | undefined): (name: string) => string {
   if (encodingType === undefined || encodingType === "") return (name) => name;
-  if (encodingType.toLowerCase() !== "url") throw invalidArgument("Invalid Encoding Method specified in Request", "encoding-type", encodingType);
+  if (encodingType.toLowerCase() !== "url")
+    throw invalidArgument("Invalid Encoding Method specified in Request", "encoding-type", encodingType);
   return urlEncode;
 }
 

@@ -22,7 +22,12 @@ export const secretsOf = (row: HeadRow): HeadSecrets => unpackJson<HeadSecrets>(
 export const printsOf = (row: { readonly fingerprints: Buffer }): Prints => unpackJson<Prints>(row.fingerprints) ?? { etag: "" };
 
 /** The version that `versionId` names, or the current one. undefined: there is none. */
-export async function readVersion(room: Room, inc: string, key: string, versionId: string | undefined): Promise<Version | undefined> {
+export async function readVersion(
+  room: Room,
+  inc: string,
+  key: string,
+  versionId: string | undefined,
+): Promise<Version | undefined> {
   const head = await room.tables.heads.get(inc, key);
   if (head === undefined) return undefined;
   return versionId === undefined ? { row: head, record: head.clear, isCurrent: true } : findVersion(room, inc, head, versionId);
@@ -52,7 +57,13 @@ export const nextSeq = (head: HeadRow | undefined): number => (head?.clear.lastS
  * Makes `made` the current version; its id says whether it joins (`null` replaces the null version) the others.
  * @param head the current row; the caller checks its stamp (or absence)
  */
-export async function planAdd(room: Room, inc: string, head: HeadRow | undefined, made: NewVersion, changes: Changes): Promise<void> {
+export async function planAdd(
+  room: Room,
+  inc: string,
+  head: HeadRow | undefined,
+  made: NewVersion,
+  changes: Changes,
+): Promise<void> {
   const { key } = made.record;
   const seq = nextSeq(head);
   let nullSeq = head?.clear.nullSeq;
@@ -118,7 +129,10 @@ export function putCurrent(room: Room, inc: string, record: HeadRecord, row: Row
   else {
     const { fingerprints } = row;
     changes.puts.push(
-      room.tables.listable.put(listableKey, { clear: listableOf(record), ...(fingerprints === undefined ? {} : { fingerprints }) }),
+      room.tables.listable.put(listableKey, {
+        clear: listableOf(record),
+        ...(fingerprints === undefined ? {} : { fingerprints }),
+      }),
     );
   }
 }

@@ -8,7 +8,14 @@ import type { Call } from "../gate/contract.js";
 import type { Context, Permission } from "../policy/types.js";
 import { aclForWrite, hasAclHeaders, type AclInput } from "./acl.js";
 import { onObject, type BucketFacts } from "./buckets.js";
-import { aclContext, contextOf, encryptionContext, requestTagContext, writeContext, type WriteContextInput } from "./conditions.js";
+import {
+  aclContext,
+  contextOf,
+  encryptionContext,
+  requestTagContext,
+  writeContext,
+  type WriteContextInput,
+} from "./conditions.js";
 import type { Room } from "./deps.js";
 import { intendedEncryption, type EncryptionHeaders } from "./encryption.js";
 import { invalidRequest } from "./errors.js";

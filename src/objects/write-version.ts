@@ -39,7 +39,10 @@ export interface WrittenVersion {
 }
 
 /** MAC with data keys in clear. */
-export const macWith = (dataKeys: { readonly bytes: readonly Buffer[] }) => (manifest: Buffer): Buffer => macManifest(dataKeys.bytes, manifest);
+export const macWith =
+  (dataKeys: { readonly bytes: readonly Buffer[] }) =>
+  (manifest: Buffer): Buffer =>
+    macManifest(dataKeys.bytes, manifest);
 
 /** @throws ServiceError PreconditionFailed, ConditionalRequestConflict, NoSuchBucket, AccessDenied, SlowDown */
 export function writeVersion(room: Room, call: Call, write: ObjectWrite, progress: CommitProgress): Promise<WrittenVersion> {

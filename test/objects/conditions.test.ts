@@ -12,9 +12,18 @@ test("ranges: one satisfiable range, or the whole object, or 416", () => {
   assert.deepEqual(range("bytes=-3"), { start: 7, end: 9 });
   assert.deepEqual(range("bytes=-30"), { start: 0, end: 9 });
   assert.deepEqual(range("bytes=9-99"), { start: 9, end: 9 });
-  for (const whole of ["bytes=5-3", "bytes=0-1,3-4", "items=0-1", "bytes=-", "bytes=a-b", "x"]) assert.equal(range(whole), undefined, whole);
-  for (const [header, size] of [["bytes=10-", 10], ["bytes=-0", 10], ["bytes=0-0", 0], ["bytes=-1", 0]] as const) {
-    assert.throws(() => parseRange(header, size), (error) => error instanceof ServiceError && error.code === "InvalidRange");
+  for (const whole of ["bytes=5-3", "bytes=0-1,3-4", "items=0-1", "bytes=-", "bytes=a-b", "x"])
+    assert.equal(range(whole), undefined, whole);
+  for (const [header, size] of [
+    ["bytes=10-", 10],
+    ["bytes=-0", 10],
+    ["bytes=0-0", 0],
+    ["bytes=-1", 0],
+  ] as const) {
+    assert.throws(
+      () => parseRange(header, size),
+      (error) => error instanceof ServiceError && error.code === "InvalidRange",
+    );
   }
   assert.equal(parseRange(undefined, 10), undefined);
   for (const bad of ["bytes=5-", "bytes=-5", "bytes=3-2", "bytes=0-10"]) assert.throws(() => parseCopyRange(bad, 10));
@@ -46,13 +55,34 @@ test("conditional writes: 412 for what is there, 409 for what vanished meanwhile
     }
     return "ok";
   };
-  assert.equal(code(() => checkWrite({ IfNoneMatch: "*" }, "k", there, false)), "PreconditionFailed");
-  assert.equal(code(() => checkWrite({ IfNoneMatch: "*" }, "k", undefined, false)), "ok");
-  assert.equal(code(() => checkWrite({ IfNoneMatch: "*" }, "k", undefined, true)), "ConditionalRequestConflict");
-  assert.equal(code(() => checkWrite({ IfMatch: "abc" }, "k", there, false)), "ok");
-  assert.equal(code(() => checkWrite({ IfMatch: '"x"' }, "k", there, true)), "PreconditionFailed");
-  assert.equal(code(() => checkWrite({ IfMatch: '"x"' }, "k", undefined, false)), "NoSuchKey");
-  assert.equal(code(() => checkWrite({ IfMatch: '"x"' }, "k", undefined, true)), "ConditionalRequestConflict");
+  assert.equal(
+    code(() => checkWrite({ IfNoneMatch: "*" }, "k", there, false)),
+    "PreconditionFailed",
+  );
+  assert.equal(
+    code(() => checkWrite({ IfNoneMatch: "*" }, "k", undefined, false)),
+    "ok",
+  );
+  assert.equal(
+    code(() => checkWrite({ IfNoneMatch: "*" }, "k", undefined, true)),
+    "ConditionalRequestConflict",
+  );
+  assert.equal(
+    code(() => checkWrite({ IfMatch: "abc" }, "k", there, false)),
+    "ok",
+  );
+  assert.equal(
+    code(() => checkWrite({ IfMatch: '"x"' }, "k", there, true)),
+    "PreconditionFailed",
+  );
+  assert.equal(
+    code(() => checkWrite({ IfMatch: '"x"' }, "k", undefined, false)),
+    "NoSuchKey",
+  );
+  assert.equal(
+    code(() => checkWrite({ IfMatch: '"x"' }, "k", undefined, true)),
+    "ConditionalRequestConflict",
+  );
 });
 
 test("of many If-None-Match writers of one key exactly one wins", async () => {
@@ -60,7 +90,8 @@ test("of many If-None-Match writers of one key exactly one wins", async () => {
   await world.bucket();
   const results = await Promise.allSettled(Array.from({ length: 20 }, (_, i) => world.put("k", `${i}`, { IfNoneMatch: "*" })));
   assert.equal(results.filter((result) => result.status === "fulfilled").length, 1);
-  for (const result of results) if (result.status === "rejected") assert.equal((result.reason as ServiceError).code, "PreconditionFailed");
+  for (const result of results)
+    if (result.status === "rejected") assert.equal((result.reason as ServiceError).code, "PreconditionFailed");
 });
 
 test("unconditional writers of one key all succeed, and the last commit stays", async () => {

@@ -19,7 +19,8 @@ test("copy sources: both forms, encoded keys, versions; nonsense is an invalid a
   assert.deepEqual(parseCopySource("b/k"), { bucket: "b", key: "k", versionId: undefined });
   assert.deepEqual(parseCopySource("/b/a%2Fb%3Fversion%2520Id"), { bucket: "b", key: "a/b?version%20Id", versionId: undefined });
   assert.deepEqual(parseCopySource("b//x+y?versionId=abc"), { bucket: "b", key: "/x+y", versionId: "abc" });
-  for (const bad of ["", "/", "b", "b/", "/b", "b/%zz", "arn:aws:s3:::b/k", "b/k?x=1"]) assert.throws(() => parseCopySource(bad), bad);
+  for (const bad of ["", "/", "b", "b/", "/b", "b/%zz", "arn:aws:s3:::b/k", "b/k?x=1"])
+    assert.throws(() => parseCopySource(bad), bad);
 });
 
 const MODES = ["AES256", "aws:kms", "aws:kms:dsse", "SSE-C"];
@@ -48,7 +49,10 @@ test("metadata and tags follow their directives", async () => {
   await world.put("k", "x", { Metadata: { a: "1" }, ContentType: "text/plain", Tagging: "t=1", StorageClass: "STANDARD_IA" });
   await copy(world, "same", "bucket/k", { Metadata: { b: "2" }, ContentType: "image/png" });
   const same = await world.get("same");
-  assert.deepEqual([same["Metadata"], same["ContentType"], same["TagCount"], same["StorageClass"]], [{ a: "1" }, "text/plain", 1, undefined]);
+  assert.deepEqual(
+    [same["Metadata"], same["ContentType"], same["TagCount"], same["StorageClass"]],
+    [{ a: "1" }, "text/plain", 1, undefined],
+  );
   const replace = { MetadataDirective: "REPLACE", TaggingDirective: "REPLACE", Metadata: { b: "2" }, Tagging: "u=1&v=2" };
   await copy(world, "other", "bucket/k", replace);
   const other = await world.get("other");
@@ -101,7 +105,8 @@ test("tags are put, read and deleted, on any version, with S3's rules", async ()
   await world.configure("bucket", { versioning: "Enabled" });
   const { VersionId } = await world.put("k", "1", { Tagging: "a=1" });
   await world.put("k", "2");
-  const tags = async (input: object = {}): Promise<unknown> => (await world.s3("GetObjectTagging", { Bucket: "bucket", Key: "k", ...input }))["TagSet"];
+  const tags = async (input: object = {}): Promise<unknown> =>
+    (await world.s3("GetObjectTagging", { Bucket: "bucket", Key: "k", ...input }))["TagSet"];
   assert.deepEqual(await tags(), []);
   assert.deepEqual(await tags({ VersionId }), [{ Key: "a", Value: "1" }]);
   const put = (TagSet: object[], input: object = {}): Promise<unknown> =>
@@ -109,8 +114,18 @@ test("tags are put, read and deleted, on any version, with S3's rules", async ()
   await put([{ Key: "b", Value: "2" }], { VersionId });
   assert.deepEqual(await tags({ VersionId }), [{ Key: "b", Value: "2" }]);
   assert.deepEqual(await tags(), []);
-  await refused(put(Array.from({ length: 11 }, (_, i) => ({ Key: `${i}`, Value: "" }))), "BadRequest", "Object tags cannot be greater than 10");
-  await refused(put([{ Key: "a", Value: "1" }, { Key: "a", Value: "2" }]), "InvalidTag");
+  await refused(
+    put(Array.from({ length: 11 }, (_, i) => ({ Key: `${i}`, Value: "" }))),
+    "BadRequest",
+    "Object tags cannot be greater than 10",
+  );
+  await refused(
+    put([
+      { Key: "a", Value: "1" },
+      { Key: "a", Value: "2" },
+    ]),
+    "InvalidTag",
+  );
   await refused(put([{ Key: "aws:x", Value: "1" }]), "InvalidTag");
   await world.s3("DeleteObjectTagging", { Bucket: "bucket", Key: "k", VersionId });
   assert.deepEqual(await tags({ VersionId }), []);

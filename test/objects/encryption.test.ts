@@ -32,7 +32,10 @@ test("precedence: customer key, then header, then bucket default, then SSE-S3", 
   assert.equal(resolve({ ServerSideEncryption: "AES256" }, kms).mode, "AES256");
   assert.equal(resolve(CUSTOMER, kms).mode, "SSE-C");
   assert.deepEqual(resolve({ ServerSideEncryption: "aws:kms", SSEKMSKeyId: "mine" }), {
-    mode: "aws:kms", keyId: "mine", bucketKey: false, context: {},
+    mode: "aws:kms",
+    keyId: "mine",
+    bucketKey: false,
+    context: {},
   });
 });
 
@@ -43,7 +46,8 @@ test("trap: aws:kms without a key id is the managed key, whatever the default na
 
 test("the bucket-key header overrides the bucket's setting; DSSE has no bucket key", () => {
   const on: BucketEncryption = { algorithm: "aws:kms", bucketKeyEnabled: true };
-  const flag = (headers: EncryptionHeaders, fallback?: BucketEncryption): unknown => (resolve(headers, fallback) as { bucketKey?: boolean }).bucketKey;
+  const flag = (headers: EncryptionHeaders, fallback?: BucketEncryption): unknown =>
+    (resolve(headers, fallback) as { bucketKey?: boolean }).bucketKey;
   assert.equal(flag({ BucketKeyEnabled: false }, on), false);
   assert.equal(flag({ ServerSideEncryption: "aws:kms" }, on), true);
   assert.equal(flag({ ServerSideEncryption: "aws:kms" }), false);
@@ -59,7 +63,14 @@ test("KMS headers without aws:kms, unknown methods, bad contexts", () => {
     fails(() => resolve({ ServerSideEncryption: method }), "InvalidArgument", "The encryption method specified is not supported");
   }
   const kms = { ServerSideEncryption: "aws:kms" };
-  for (const bad of ["", "%%%", context([]), context("x"), context({ a: 1 }), context({ "aws:s3:arn": "arn:aws:s3:::other/key" })]) {
+  for (const bad of [
+    "",
+    "%%%",
+    context([]),
+    context("x"),
+    context({ a: 1 }),
+    context({ "aws:s3:arn": "arn:aws:s3:::other/key" }),
+  ]) {
     fails(() => resolve({ ...kms, SSEKMSEncryptionContext: bad }), "InvalidArgument");
   }
   const header = context({ a: "b", "aws:s3:arn": ARN });
@@ -113,7 +124,11 @@ test("SSE-C reads: no key, wrong key, a key for an object that has none", async 
   const without =
     "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.";
   const wrong = pattern(32, 8);
-  const other = { ...CUSTOMER, SSECustomerKey: wrong.toString("base64"), SSECustomerKeyMD5: createHash("md5").update(wrong).digest("base64") };
+  const other = {
+    ...CUSTOMER,
+    SSECustomerKey: wrong.toString("base64"),
+    SSECustomerKeyMD5: createHash("md5").update(wrong).digest("base64"),
+  };
   for (const operation of ["GetObject", "HeadObject"]) {
     const read = (Key: string, input: object): Promise<unknown> => world.s3(operation, { Bucket: "bucket", Key, ...input });
     await refused(read("k", {}), "InvalidRequest", without);
@@ -138,7 +153,8 @@ test("clear HTTP: SSE-KMS and SSE-C are refused for writing and reading, SSE-S3 
   await world.put("kms", "x", { ServerSideEncryption: "aws:kms" });
   await world.put("c", "x", CUSTOMER);
   const kms = "Requests specifying Server Side Encryption with AWS KMS managed keys must be made over a secure connection";
-  const customer = "Requests specifying Server Side Encryption with Customer provided keys must be made over a secure connection.";
+  const customer =
+    "Requests specifying Server Side Encryption with Customer provided keys must be made over a secure connection.";
   await refused(world.put("k", "x", { ServerSideEncryption: "aws:kms" }, clear), "InvalidArgument", kms);
   await refused(world.get("kms", {}, clear), "InvalidArgument", kms);
   await refused(world.put("k", "x", CUSTOMER, clear), "InvalidRequest", customer);
@@ -191,7 +207,8 @@ test("a bucket key spares KMS calls for one requester, and is checked afresh at 
   await world.bucket();
   const arn = await world.key();
   const sse = { ServerSideEncryption: "aws:kms", SSEKMSKeyId: arn, BucketKeyEnabled: true };
-  const calls = (): number => world.audit.filter((record) => record["eventSource"] === "kms.amazonaws.com" && record["eventName"] !== "CreateKey").length;
+  const calls = (): number =>
+    world.audit.filter((record) => record["eventSource"] === "kms.amazonaws.com" && record["eventName"] !== "CreateKey").length;
   for (let i = 0; i < 5; i++) await world.put(`k${i}`, "x", sse);
   assert.equal(calls(), 1);
   for (let i = 0; i < 5; i++) assert.equal((await world.get(`k${i}`))["BucketKeyEnabled"], true);

@@ -24,12 +24,14 @@ class OpenBlobs implements BlobStore {
   close: BlobStore["close"] = () => this.#inner.close();
 }
 
-const flip = (at: number) => (bytes: Buffer): Buffer => {
-  const changed = Buffer.from(bytes);
-  const index = at < 0 ? changed.length + at : at;
-  changed.writeUInt8(changed.readUInt8(index) ^ 1, index);
-  return changed;
-};
+const flip =
+  (at: number) =>
+  (bytes: Buffer): Buffer => {
+    const changed = Buffer.from(bytes);
+    const index = at < 0 ? changed.length + at : at;
+    changed.writeUInt8(changed.readUInt8(index) ^ 1, index);
+    return changed;
+  };
 
 test("a changed blob: an error before the first byte or a broken stream, an integrity event, never a wrong byte", async () => {
   const blobs = new OpenBlobs();
@@ -37,7 +39,15 @@ test("a changed blob: an error before the first byte or a broken stream, an inte
   await world.bucket();
   const bytes = pattern(300_000);
   await world.put("k", bytes);
-  const changes = [flip(0), flip(100), flip(70_000), flip(-1), (all: Buffer) => all.subarray(0, -1), (all: Buffer) => all.subarray(0, 56 + 65552), (all: Buffer) => Buffer.concat([all, all])];
+  const changes = [
+    flip(0),
+    flip(100),
+    flip(70_000),
+    flip(-1),
+    (all: Buffer) => all.subarray(0, -1),
+    (all: Buffer) => all.subarray(0, 56 + 65552),
+    (all: Buffer) => Buffer.concat([all, all]),
+  ];
   for (const change of changes) {
     blobs.change = change;
     world.logged.length = 0;
@@ -65,7 +75,12 @@ test("an inline body put in another object's place is detected", async () => {
   const rows = await world.store.range({ from, to: Buffer.from([Space.bodies + 1]), limit: 10 });
   const [one, two] = rows;
   assert.ok(one !== undefined && two !== undefined);
-  await world.store.commit({ puts: [{ key: one.key, bytes: two.bytes }, { key: two.key, bytes: one.bytes }] });
+  await world.store.commit({
+    puts: [
+      { key: one.key, bytes: two.bytes },
+      { key: two.key, bytes: one.bytes },
+    ],
+  });
   await assert.rejects(world.get("a"), { name: "SealIntegrityError" });
   await assert.rejects(world.get("b"), { name: "SealIntegrityError" });
 });
@@ -152,8 +167,15 @@ test("multipart: unlisted and replaced parts, aborted uploads, deleted objects a
   assert.equal(await count(world), 0);
   world.clock.advance(48 * HOUR);
   await sweepAll(world);
-  const left = await world.store.range({ from: Buffer.from([Space.heads]), to: Buffer.from([Space.uploadsByKey + 1]), limit: 1000 });
-  assert.deepEqual(left.map((row) => row.key.toString("hex")), []);
+  const left = await world.store.range({
+    from: Buffer.from([Space.heads]),
+    to: Buffer.from([Space.uploadsByKey + 1]),
+    limit: 1000,
+  });
+  assert.deepEqual(
+    left.map((row) => row.key.toString("hex")),
+    [],
+  );
 });
 
 test("a writer that died leaves a pending blob, which goes after its lease", async () => {

@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { refused, World, type Out } from "./world.js";
 
 const KEYS = ["a", "a ", "a!", "a/", "a/b", "a/b/c", "a//b", "b", "b/", "dir/x", "dir/y/z", "é", "z\u0001", "😀"];
-const byBytes = (keys: readonly string[]): string[] => [...keys].sort((one, two) => Buffer.compare(Buffer.from(one), Buffer.from(two)));
+const byBytes = (keys: readonly string[]): string[] =>
+  [...keys].sort((one, two) => Buffer.compare(Buffer.from(one), Buffer.from(two)));
 
 async function filled(): Promise<World> {
   const world = new World();
@@ -38,7 +39,7 @@ for (const version of ["ListObjects", "ListObjectsV2"]) {
         for (const MaxKeys of [1, 2, 3, 1000]) {
           const seen: string[] = [];
           let marker: object = {};
-          for (let more = true; more; ) {
+          for (let more = true; more;) {
             const input = { Bucket: "bucket", Prefix, MaxKeys, ...(Delimiter === "" ? {} : { Delimiter }), ...marker };
             const out = await world.s3(version, input);
             const page = [...keysOf(out), ...prefixesOf(out).map((prefix) => `${prefix}|`)];
@@ -79,7 +80,12 @@ test("start-after is exclusive; encoding-type=url encodes every name", async () 
 test("a policy can limit listing to a prefix", async () => {
   const world = await filled();
   const alice = world.allow("alice", [
-    { Effect: "Allow", Action: "s3:ListBucket", Resource: "arn:aws:s3:::bucket", Condition: { StringEquals: { "s3:prefix": "dir/" } } },
+    {
+      Effect: "Allow",
+      Action: "s3:ListBucket",
+      Resource: "arn:aws:s3:::bucket",
+      Condition: { StringEquals: { "s3:prefix": "dir/" } },
+    },
   ]);
   await world.s3("ListObjectsV2", { Bucket: "bucket", Prefix: "dir/" }, { as: alice });
   await refused(world.s3("ListObjectsV2", { Bucket: "bucket", Prefix: "a" }, { as: alice }), "AccessDenied");

@@ -25,7 +25,11 @@ for (const mode of ["AES256", "aws:kms", "bucket key", "aws:kms:dsse", "SSE-C"])
     const world = new World();
     await world.bucket();
     const sse =
-      mode === "SSE-C" ? customer() : mode === "bucket key" ? { ServerSideEncryption: "aws:kms", BucketKeyEnabled: true } : { ServerSideEncryption: mode };
+      mode === "SSE-C"
+        ? customer()
+        : mode === "bucket key"
+          ? { ServerSideEncryption: "aws:kms", BucketKeyEnabled: true }
+          : { ServerSideEncryption: mode };
     const read = mode === "SSE-C" ? customer() : {};
     const upload = await begin(world, sse);
     const bytes = [pattern(MIN, 1), pattern(MIN + 65536, 2), pattern(10, 3)];
@@ -48,7 +52,13 @@ for (const mode of ["AES256", "aws:kms", "bucket key", "aws:kms:dsse", "SSE-C"])
     assert.ok(got.bytes.equals(whole));
     assert.equal(got["ETag"], done["ETag"]);
     assert.equal(got["ChecksumType"], "FULL_OBJECT");
-    for (const [start, end] of [[0, 0], [MIN - 1, MIN], [MIN - 5, 2 * MIN + 65540], [whole.length - 11, whole.length - 1], [MIN + 65535, MIN + 65537]] as const) {
+    for (const [start, end] of [
+      [0, 0],
+      [MIN - 1, MIN],
+      [MIN - 5, 2 * MIN + 65540],
+      [whole.length - 11, whole.length - 1],
+      [MIN + 65535, MIN + 65537],
+    ] as const) {
       const range = await world.get("big", { ...read, Range: `bytes=${start}-${end}` });
       assert.ok(range.bytes.equals(whole.subarray(start, end + 1)), `${start}-${end}`);
     }
@@ -77,20 +87,49 @@ test("part lists are checked: order, presence, ETag, size; a refused Complete le
     world.s3("CompleteMultipartUpload", { ...upload, MultipartUpload: { Parts }, ...more });
   await refused(complete([]), "MalformedXML");
   await refused(complete(undefined), "MalformedXML");
-  await refused(complete([{ PartNumber: 2, ETag: second }, { PartNumber: 1, ETag: first }]), "InvalidPartOrder");
-  await refused(complete([{ PartNumber: 1, ETag: first }, { PartNumber: 1, ETag: first }]), "InvalidPartOrder");
+  await refused(
+    complete([
+      { PartNumber: 2, ETag: second },
+      { PartNumber: 1, ETag: first },
+    ]),
+    "InvalidPartOrder",
+  );
+  await refused(
+    complete([
+      { PartNumber: 1, ETag: first },
+      { PartNumber: 1, ETag: first },
+    ]),
+    "InvalidPartOrder",
+  );
   await refused(complete([{ PartNumber: 1, ETag: second }]), "InvalidPart");
   await refused(complete([{ PartNumber: 3, ETag: second }]), "InvalidPart");
-  const error = await refused(complete([{ PartNumber: 1, ETag: first }, { PartNumber: 2, ETag: second }]), "EntityTooSmall");
-  assert.deepEqual(error.detail.fields, { ProposedSize: String(MIN - 1), MinSizeAllowed: String(MIN), PartNumber: "1", ETag: first.slice(1, -1) });
+  const error = await refused(
+    complete([
+      { PartNumber: 1, ETag: first },
+      { PartNumber: 2, ETag: second },
+    ]),
+    "EntityTooSmall",
+  );
+  assert.deepEqual(error.detail.fields, {
+    ProposedSize: String(MIN - 1),
+    MinSizeAllowed: String(MIN),
+    PartNumber: "1",
+    ETag: first.slice(1, -1),
+  });
   const enough = await put(1, MIN);
-  const Parts = [{ PartNumber: 1, ETag: enough }, { PartNumber: 2, ETag: second }];
+  const Parts = [
+    { PartNumber: 1, ETag: enough },
+    { PartNumber: 2, ETag: second },
+  ];
   await refused(complete(Parts, { MpuObjectSize: 7 }), "InvalidRequest");
   await refused(complete(Parts, { ChecksumCRC64NVME: "AAAAAAAAAAA=" }), "BadDigest");
   await refused(complete(Parts, { IfMatch: '"x"' }), "NoSuchKey");
   await complete(Parts, { MpuObjectSize: MIN + 5, IfNoneMatch: "*" });
   const other = await begin(world);
-  await refused(world.s3("CompleteMultipartUpload", { ...other, MultipartUpload: { Parts }, IfNoneMatch: "*" }), "PreconditionFailed");
+  await refused(
+    world.s3("CompleteMultipartUpload", { ...other, MultipartUpload: { Parts }, IfNoneMatch: "*" }),
+    "PreconditionFailed",
+  );
 });
 
 test("composite checksums: per part, over the parts, shown by GetObjectAttributes", async () => {
@@ -100,7 +139,11 @@ test("composite checksums: per part, over the parts, shown by GetObjectAttribute
   const bytes = [pattern(MIN, 1), pattern(3, 2)];
   const Parts: object[] = [];
   for (const [at, part] of bytes.entries()) {
-    const out = await world.s3("UploadPart", { ...upload, PartNumber: at + 1 }, { body: new TestBody(part, { claimed: "SHA256" }) });
+    const out = await world.s3(
+      "UploadPart",
+      { ...upload, PartNumber: at + 1 },
+      { body: new TestBody(part, { claimed: "SHA256" }) },
+    );
     assert.equal(out["ChecksumSHA256"], (await checksum("SHA256", part)).toString("base64"));
     Parts.push({ PartNumber: at + 1, ETag: out["ETag"], ChecksumSHA256: out["ChecksumSHA256"] });
   }
@@ -110,7 +153,11 @@ test("composite checksums: per part, over the parts, shown by GetObjectAttribute
     "Checksum Type mismatch occurred, expected checksum Type: sha256, actual checksum Type: crc32",
   );
   const bare = Parts.map((part) => ({ ...part, ChecksumSHA256: undefined }));
-  await refused(world.s3("CompleteMultipartUpload", { ...upload, MultipartUpload: { Parts: bare } }), "InvalidRequest", /missing for part 1/);
+  await refused(
+    world.s3("CompleteMultipartUpload", { ...upload, MultipartUpload: { Parts: bare } }),
+    "InvalidRequest",
+    /missing for part 1/,
+  );
   const done = await world.s3("CompleteMultipartUpload", { ...upload, MultipartUpload: { Parts } });
   const digests = await Promise.all(bytes.map((part) => checksum("SHA256", part)));
   assert.equal(done["ChecksumSHA256"], await compositeChecksum("SHA256", digests));
@@ -119,7 +166,10 @@ test("composite checksums: per part, over the parts, shown by GetObjectAttribute
   const attributes = await world.s3("GetObjectAttributes", { Bucket: "bucket", Key: "big", ObjectAttributes });
   const parts = attributes["ObjectParts"] as { TotalPartsCount: number; Parts: { Size: number }[] };
   assert.equal(parts.TotalPartsCount, 2);
-  assert.deepEqual(parts.Parts.map((part) => part.Size), [MIN, 3]);
+  assert.deepEqual(
+    parts.Parts.map((part) => part.Size),
+    [MIN, 3],
+  );
 });
 
 test("checksum kinds that S3 does not offer are refused", async () => {
@@ -130,7 +180,8 @@ test("checksum kinds that S3 does not offer are refused", async () => {
     { ChecksumAlgorithm: "SHA1", ChecksumType: "FULL_OBJECT" },
     { ChecksumAlgorithm: "CRC64NVME", ChecksumType: "COMPOSITE" },
     { ChecksumAlgorithm: "SHA3" },
-  ]) await refused(begin(world, input), "InvalidRequest");
+  ])
+    await refused(begin(world, input), "InvalidRequest");
 });
 
 test("SSE-C parts must come with the upload's key", async () => {
@@ -156,10 +207,18 @@ test("UploadPartCopy takes a range of any object, whatever its encryption", asyn
   const source = pattern(300_000, 4);
   await world.put("src", source, { ServerSideEncryption: "aws:kms" });
   const upload = await begin(world, { ServerSideEncryption: "aws:kms:dsse" });
-  const one = await world.s3("UploadPartCopy", { ...upload, PartNumber: 1, CopySource: "/bucket/src", CopySourceRange: "bytes=10-150009" });
+  const one = await world.s3("UploadPartCopy", {
+    ...upload,
+    PartNumber: 1,
+    CopySource: "/bucket/src",
+    CopySourceRange: "bytes=10-150009",
+  });
   const two = await world.s3("UploadPartCopy", { ...upload, PartNumber: 2, CopySource: "bucket/src" });
   const Parts = [one, two].map((out, at) => ({ PartNumber: at + 1, ETag: (out["CopyPartResult"] as { ETag: string }).ETag }));
-  await refused(world.s3("UploadPartCopy", { ...upload, PartNumber: 3, CopySource: "bucket/src", CopySourceRange: "bytes=0-300000" }), "InvalidArgument");
+  await refused(
+    world.s3("UploadPartCopy", { ...upload, PartNumber: 3, CopySource: "bucket/src", CopySourceRange: "bytes=0-300000" }),
+    "InvalidArgument",
+  );
   await world.s3("CompleteMultipartUpload", { ...upload, MultipartUpload: { Parts } });
   assert.ok((await world.get("big")).bytes.equals(Buffer.concat([source.subarray(10, 150_010), source])));
 });
@@ -173,7 +232,10 @@ test("an aborted upload is gone; a part under way when it is aborted leaves noth
   const between = async (): Promise<void> => {
     if (once) await ((once = false), abort());
   };
-  await refused(world.s3("UploadPart", { ...upload, PartNumber: 1 }, { body: new TestBody(pattern(MIN), { between }) }), "NoSuchUpload");
+  await refused(
+    world.s3("UploadPart", { ...upload, PartNumber: 1 }, { body: new TestBody(pattern(MIN), { between }) }),
+    "NoSuchUpload",
+  );
   await refused(world.s3("ListParts", upload), "NoSuchUpload");
   await refused(world.s3("AbortMultipartUpload", upload), "NoSuchUpload");
   assert.deepEqual(await world.blobs.list(undefined, 10), []);
@@ -191,7 +253,10 @@ test("a Complete while a part is under way: the part loses, the object has the p
     const Parts = [{ PartNumber: 1, ETag: out["ETag"] }];
     await world.s3("CompleteMultipartUpload", { ...upload, MultipartUpload: { Parts } });
   };
-  await refused(world.s3("UploadPart", { ...upload, PartNumber: 1 }, { body: new TestBody(pattern(MIN, 2), { between }) }), "NoSuchUpload");
+  await refused(
+    world.s3("UploadPart", { ...upload, PartNumber: 1 }, { body: new TestBody(pattern(MIN, 2), { between }) }),
+    "NoSuchUpload",
+  );
   assert.ok((await world.get("big")).bytes.equals(pattern(MIN, 1)));
 });
 
@@ -203,14 +268,20 @@ test("listings of parts and uploads page by their markers", async () => {
   assert.ok(first !== undefined);
   for (const PartNumber of [3, 1, 2]) await world.s3("UploadPart", { ...first, PartNumber }, { body: pattern(PartNumber) });
   const page = await world.s3("ListParts", { ...first, MaxParts: 2 });
-  assert.deepEqual((page["Parts"] as { PartNumber: number }[]).map((part) => part.PartNumber), [1, 2]);
+  assert.deepEqual(
+    (page["Parts"] as { PartNumber: number }[]).map((part) => part.PartNumber),
+    [1, 2],
+  );
   assert.equal(page["NextPartNumberMarker"], "2");
   assert.equal(page["IsTruncated"], true);
   const rest = await world.s3("ListParts", { ...first, PartNumberMarker: "2" });
-  assert.deepEqual((rest["Parts"] as { Size: number }[]).map((part) => part.Size), [3]);
+  assert.deepEqual(
+    (rest["Parts"] as { Size: number }[]).map((part) => part.Size),
+    [3],
+  );
   const seen: string[] = [];
   let markers: object = {};
-  for (let more = true; more; ) {
+  for (let more = true; more;) {
     const out = await world.s3("ListMultipartUploads", { Bucket: "bucket", MaxUploads: 1, ...markers });
     for (const { UploadId } of out["Uploads"] as { UploadId: string }[]) seen.push(UploadId);
     markers = { KeyMarker: out["NextKeyMarker"], UploadIdMarker: out["NextUploadIdMarker"] };

@@ -5,17 +5,29 @@ import { AWAY, HOME, pattern, refused, root, TestBody, userArn, user, userId, Wo
 
 const customer = (): object => {
   const key = pattern(32, 9);
-  return { SSECustomerAlgorithm: "AES256", SSECustomerKey: key.toString("base64"), SSECustomerKeyMD5: createHash("md5").update(key).digest("base64") };
+  return {
+    SSECustomerAlgorithm: "AES256",
+    SSECustomerKey: key.toString("base64"),
+    SSECustomerKeyMD5: createHash("md5").update(key).digest("base64"),
+  };
 };
 const policy = (...Statement: object[]): { policy: string } => ({ policy: JSON.stringify({ Version: "2012-10-17", Statement }) });
 const deny = (Condition: object): object => ({
-  Effect: "Deny", Principal: "*", Action: "s3:PutObject", Resource: "arn:aws:s3:::bucket/*", Condition,
+  Effect: "Deny",
+  Principal: "*",
+  Action: "s3:PutObject",
+  Resource: "arn:aws:s3:::bucket/*",
+  Condition,
 });
 const KEY_ARN = "s3:x-amz-server-side-encryption-aws-kms-key-id";
 const HEADER = "s3:x-amz-server-side-encryption";
 
 /** S3 encryption reference §11.1, per variant: which uploads pass. */
-const VARIANTS: readonly [string, readonly string[]][] = [["AES256", ["AES256"]], ["aws:kms", ["aws:kms"]], ["both", ["AES256", "aws:kms"]]];
+const VARIANTS: readonly [string, readonly string[]][] = [
+  ["AES256", ["AES256"]],
+  ["aws:kms", ["aws:kms"]],
+  ["both", ["AES256", "aws:kms"]],
+];
 const UPLOADS: readonly [string, object][] = [
   ["none", {}],
   ["AES256", { ServerSideEncryption: "AES256" }],
@@ -91,7 +103,10 @@ test("absence is told only to who may list; otherwise absent and forbidden look 
   await refused(world.get("absent", {}, { as: lister }), "NoSuchKey");
   await refused(world.get("absent", {}, { as: blind }), "AccessDenied");
   await refused(world.get("there", {}, { as: blind }), "AccessDenied");
-  await refused(world.s3("CopyObject", { Bucket: "bucket", Key: "k", CopySource: "bucket/absent" }, { as: reader }), "AccessDenied");
+  await refused(
+    world.s3("CopyObject", { Bucket: "bucket", Key: "k", CopySource: "bucket/absent" }, { as: reader }),
+    "AccessDenied",
+  );
 });
 
 test("a version is read by s3:GetObjectVersion alone, and the current one by s3:GetObject alone", async () => {
@@ -111,8 +126,18 @@ test("tags decide: ExistingObjectTag on reads, RequestObjectTag on writes", asyn
   const world = new World();
   await world.bucket();
   const alice = world.allow("alice", [
-    { Effect: "Allow", Action: "s3:GetObject", Resource: "*", Condition: { StringEquals: { "s3:ExistingObjectTag/class": "open" } } },
-    { Effect: "Allow", Action: ["s3:PutObject", "s3:PutObjectTagging"], Resource: "*", Condition: { StringEquals: { "s3:RequestObjectTag/class": "open" } } },
+    {
+      Effect: "Allow",
+      Action: "s3:GetObject",
+      Resource: "*",
+      Condition: { StringEquals: { "s3:ExistingObjectTag/class": "open" } },
+    },
+    {
+      Effect: "Allow",
+      Action: ["s3:PutObject", "s3:PutObjectTagging"],
+      Resource: "*",
+      Condition: { StringEquals: { "s3:RequestObjectTag/class": "open" } },
+    },
   ]);
   await world.put("open", "x", { Tagging: "class=open" });
   await world.put("closed", "x", { Tagging: "class=closed" });
@@ -132,8 +157,14 @@ test("DeleteObjects decides each entry by itself", async () => {
   const alice = world.allow("alice", [{ Effect: "Allow", Action: "s3:DeleteObject", Resource: "arn:aws:s3:::bucket/a/*" }]);
   const Objects = ["a/1", "b/1", "a/none"].map((Key) => ({ Key }));
   const out = await world.s3("DeleteObjects", { Bucket: "bucket", Delete: { Objects } }, { as: alice });
-  assert.deepEqual((out["Deleted"] as { Key: string }[]).map((one) => one.Key), ["a/1", "a/none"]);
-  assert.deepEqual((out["Errors"] as { Key: string; Code: string }[]).map((one) => [one.Key, one.Code]), [["b/1", "AccessDenied"]]);
+  assert.deepEqual(
+    (out["Deleted"] as { Key: string }[]).map((one) => one.Key),
+    ["a/1", "a/none"],
+  );
+  assert.deepEqual(
+    (out["Errors"] as { Key: string; Code: string }[]).map((one) => [one.Key, one.Code]),
+    [["b/1", "AccessDenied"]],
+  );
   await world.get("b/1");
   await refused(world.s3("DeleteObjects", { Bucket: "bucket", Delete: { Objects: [] } }), "MalformedXML");
   const many = Array.from({ length: 1001 }, (_, i) => ({ Key: `${i}` }));
@@ -148,7 +179,12 @@ test("another account needs the bucket policy, and RestrictPublicBuckets closes 
   await world.put("k", "x");
   const carol: CallAs = { as: world.allow("carol", [{ Effect: "Allow", Action: "s3:*", Resource: "*" }], AWAY) };
   await refused(world.get("k", {}, carol), "AccessDenied", "Access Denied");
-  const read = (Principal: unknown): object => ({ Effect: "Allow", Principal, Action: "s3:GetObject", Resource: "arn:aws:s3:::bucket/*" });
+  const read = (Principal: unknown): object => ({
+    Effect: "Allow",
+    Principal,
+    Action: "s3:GetObject",
+    Resource: "arn:aws:s3:::bucket/*",
+  });
   await world.configure("bucket", policy(read({ AWS: userId("carol") })));
   await world.get("k", {}, carol);
   await world.configure("bucket", policy(read("*")));

@@ -19,7 +19,11 @@ for (const mode of ["AES256", "aws:kms", "bucket key", "aws:kms:dsse", "SSE-C"])
     await world.bucket();
     const read = mode === "SSE-C" ? customer() : {};
     const write =
-      mode === "SSE-C" ? read : mode === "bucket key" ? { ServerSideEncryption: "aws:kms", BucketKeyEnabled: true } : { ServerSideEncryption: mode };
+      mode === "SSE-C"
+        ? read
+        : mode === "bucket key"
+          ? { ServerSideEncryption: "aws:kms", BucketKeyEnabled: true }
+          : { ServerSideEncryption: mode };
     for (const size of SIZES) {
       const bytes = pattern(size, size);
       const put = await world.put(`k${size}`, bytes, write);
@@ -30,7 +34,12 @@ for (const mode of ["AES256", "aws:kms", "bucket key", "aws:kms:dsse", "SSE-C"])
       const md5 = `"${createHash("md5").update(bytes).digest("hex")}"`;
       if (mode === "AES256") assert.equal(put["ETag"], md5);
       else assert.notEqual(put["ETag"], md5);
-      for (const [start, end] of [[0, 0], [size - 1, size - 1], [CHUNK - 1, CHUNK], [1, size - 2]] as const) {
+      for (const [start, end] of [
+        [0, 0],
+        [size - 1, size - 1],
+        [CHUNK - 1, CHUNK],
+        [1, size - 2],
+      ] as const) {
         if (start < 0 || end >= size || end < start) continue;
         const part = await world.get(`k${size}`, { ...read, Range: `bytes=${start}-${end}` });
         assert.ok(part.bytes.equals(bytes.subarray(start, end + 1)), `${size} ${start}-${end}`);
@@ -49,7 +58,8 @@ test("nothing of the plaintext lies in the stores, and a flipped bit is an error
     await world.put("k", bytes, { Metadata: { secret: "canary metadata" }, Tagging: "t=canary" });
     const rows = await world.store.range({ from: Buffer.from([1]), to: Buffer.from([255]), limit: 1000 });
     for (const row of rows) assert.equal(row.bytes.includes("canary"), false, row.key.toString("hex"));
-    for (const id of await world.blobs.list(undefined, 100)) assert.equal((await collect(world.blobs.get(id))).includes("canary"), false);
+    for (const id of await world.blobs.list(undefined, 100))
+      assert.equal((await collect(world.blobs.get(id))).includes("canary"), false);
   }
 });
 

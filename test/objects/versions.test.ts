@@ -34,7 +34,11 @@ test("every version is kept, read by its id, and deleted for good by its id; the
   for (const size of [10, 200_000, 30]) ids.push((await world.put("k", pattern(size, size)))["VersionId"] as string);
   const [a = "", b = "", c = ""] = ids;
   assert.deepEqual(await versionsOf(world), [`${c}*`, b, a]);
-  for (const [id, size] of [[a, 10], [b, 200_000], [c, 30]] as const) {
+  for (const [id, size] of [
+    [a, 10],
+    [b, 200_000],
+    [c, 30],
+  ] as const) {
     const got = await world.get("k", { VersionId: id });
     assert.ok(got.bytes.equals(pattern(size, size)));
     assert.equal(got["VersionId"], id);
@@ -62,7 +66,10 @@ test("a delete marker hides the object; deleting the marker brings it back", asy
   assert.equal(direct.detail.headers?.["allow"], "DELETE");
   assert.equal(((await world.s3("ListObjectsV2", { Bucket: "bucket" }))["Contents"] as unknown[]).length, 0);
   const markers = (await list(world))["DeleteMarkers"] as Listed[];
-  assert.deepEqual(markers.map((one) => [one.VersionId, one.IsLatest]), [[marker, true]]);
+  assert.deepEqual(
+    markers.map((one) => [one.VersionId, one.IsLatest]),
+    [[marker, true]],
+  );
   await refused(world.s3("DeleteBucket", { Bucket: "bucket" }), "BucketNotEmpty");
   const undone = await world.s3("DeleteObject", { Bucket: "bucket", Key: "k", VersionId: marker });
   assert.equal(undone["DeleteMarker"], true);
@@ -101,7 +108,7 @@ test("listing versions pages through keys, versions and groups without loss", as
   for (const MaxKeys of [1, 2, 5, 12, 1000]) {
     const seen: string[] = [];
     let markers: object = {};
-    for (let more = true; more; ) {
+    for (let more = true; more;) {
       const out = await list(world, { MaxKeys, ...markers });
       seen.push(...(out["Versions"] as Listed[]).map((one) => `${one.Key} ${one.VersionId}`));
       markers = { KeyMarker: out["NextKeyMarker"], VersionIdMarker: out["NextVersionIdMarker"] };

@@ -36,14 +36,28 @@ export const rootArn = (account: string): string => `arn:aws:iam::${account}:roo
 export const userArn = (name: string, account = HOME): string => `arn:aws:iam::${account}:user/${name}`;
 
 export const root = (accountId = HOME): Principal => ({
-  type: "Account", accountId, arn: rootArn(accountId), principalArn: rootArn(accountId), userId: accountId, accessKeyId: `AKIA${accountId}`,
+  type: "Account",
+  accountId,
+  arn: rootArn(accountId),
+  principalArn: rootArn(accountId),
+  userId: accountId,
+  accessKeyId: `AKIA${accountId}`,
 });
 /** Unique id as IAM makes them: 21 characters. */
 export const userId = (name: string): string => `AIDA${name.toUpperCase().padEnd(17, "2")}`;
 export const user = (name: string, accountId = HOME): Principal => {
   const arn = userArn(name, accountId);
   const id = userId(name);
-  return { type: "User", accountId, arn, principalArn: arn, userId: id, uniqueId: id, userName: name, accessKeyId: `AKIA${name}` };
+  return {
+    type: "User",
+    accountId,
+    arn,
+    principalArn: arn,
+    userId: id,
+    uniqueId: id,
+    userName: name,
+    accessKeyId: `AKIA${name}`,
+  };
 };
 export const anonymous: Principal = { type: "Anonymous", userId: "anonymous" };
 
@@ -116,12 +130,20 @@ export class World {
   readonly blobs: BlobStore;
   readonly room: Room;
   readonly audit: AuditRecord[] = [];
-  readonly logged: { readonly level: string; readonly fields: Readonly<Record<string, unknown>>; readonly message: string }[] = [];
+  readonly logged: { readonly level: string; readonly fields: Readonly<Record<string, unknown>>; readonly message: string }[] =
+    [];
   /** Identity policies by principal ARN; users without one may do nothing by identity. */
   readonly identities = new Map<string, string>();
   readonly #deps: GateDependencies;
 
-  constructor(options: { settings?: Partial<ObjectSettings>; limits?: Partial<ObjectLimits>; store?: MetadataStore; blobs?: BlobStore } = {}) {
+  constructor(
+    options: {
+      settings?: Partial<ObjectSettings>;
+      limits?: Partial<ObjectLimits>;
+      store?: MetadataStore;
+      blobs?: BlobStore;
+    } = {},
+  ) {
     this.store = options.store ?? memoryMetadataStore();
     this.blobs = options.blobs ?? memoryBlobStore();
     const keyring = ephemeralRootKey();
@@ -186,7 +208,13 @@ export class World {
   }
 
   async call(service: Service, operation: string, input: object, options: CallAs = {}): Promise<Out> {
-    const head: RequestHead = { method: "GET", target: "/", headers: options.headers ?? {}, rawHeaders: [], secure: options.secure !== false };
+    const head: RequestHead = {
+      method: "GET",
+      target: "/",
+      headers: options.headers ?? {},
+      rawHeaders: [],
+      secure: options.secure !== false,
+    };
     const principal = options.as ?? root();
     const scopeRegion = options.region ?? REGION;
     const type = options.authentication ?? (principal.type === "Anonymous" ? "Anonymous" : "REST-HEADER");
