@@ -4,9 +4,14 @@ import cluster from "node:cluster";
 import { realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Command, Option } from "commander";
+import { systemClock } from "../lib/clock.js";
+import { ServiceError } from "../lib/errors.js";
 import { ConfigError, loadConfig, type Config, type RawOptions } from "../server/config.js";
 import { CONFIG_OPTION, environmentName, OPTIONS } from "../server/options.js";
 import { VERSION } from "../server/version.js";
+import type { AuditOptions } from "./audit.js";
+import type { InspectOptions } from "./inspect.js";
+import { printable } from "./text.js";
 
 /** Parses `argv` (without node and script) and runs the command; sets the exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -31,16 +36,49 @@ export async function main(argv: readonly string[]): Promise<void> {
     const { backupKeyFile } = await import("./key-backup.js");
     backupKeyFile(config, target ?? "");
   });
+  asking(program);
   try {
     await program.parseAsync(argv, { from: "user" });
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    const expected = error instanceof ConfigError || error.name === "KeyFileProblem" || error.name === "StoreError";
-    process.stderr.write(`coffer: ${expected ? error.message : error.stack ?? error.message}\n`);
+    process.stderr.write(`coffer: ${messageOf(error)}\n`);
     process.exitCode = 1;
     // Its channel to the primary would keep a worker alive.
     if (cluster.isWorker) process.exit();
   }
+}
+
+function messageOf(error: Error): string {
+  if (error instanceof ServiceError) return printable(`${error.code}: ${error.message}`);
+  const expected = error instanceof ConfigError || error.name === "KeyFileProblem" || error.name === "StoreError";
+  return expected ? error.message : error.stack ?? error.message;
+}
+
+/** Commands that ask a running server, as whoever the environment's credentials are. */
+function asking(program: Command): void {
+  program.command("inspect").description("how an object is encrypted and stored (AWS_… variables say where and as whom)")
+    .argument("<object>", "s3://BUCKET/KEY")
+    .option("--version-id <ID>", "a version other than the latest")
+    .option("--json", "the server's answer")
+    .action(async (object: string, options: InspectOptions) => {
+      const { inspect } = await import("./inspect.js");
+      await inspect(object, options, process.env);
+    });
+  program.command("audit").description("who did what with which key, newest first (AWS_… variables say where and as whom)")
+    .option("--object <s3://BUCKET/KEY>", "events of this object, and of the keys that opened it")
+    .option("--bucket <NAME>", "events of this bucket and its objects")
+    .option("--key <ARN>", "uses of this KMS key")
+    .option("--event <NAME>", "e.g. Decrypt")
+    .option("--principal <ARN>", "of this user, role or session")
+    .option("--access-key <ID>", "signed with this access key")
+    .option("--since <TIME>", "e.g. 2026-01-31T12:00Z, or 90m, 2h, 7d ago")
+    .option("--until <TIME>", "likewise")
+    .option("--limit <N>", "so many events at most (default 100)")
+    .option("--json", "the records, one JSON object a line")
+    .action(async (options: AuditOptions) => {
+      const { audit } = await import("./audit.js");
+      await audit(options, process.env, systemClock.now());
+    });
 }
 
 /** Gives a command the options of the one schema. */

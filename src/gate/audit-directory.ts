@@ -59,8 +59,8 @@ class FileSource implements AuditSource {
     return low;
   }
 
-  /** The line that holds byte `at`, or the first record behind it where that one is damaged. */
-  async #around(at: number, high: number): Promise<{ readonly start: number; readonly end: number; readonly recordedMs: number | undefined }> {
+  /** The line that holds byte `at`, together with the damaged ones up to the next record, whose time it has then. */
+  async #around(at: number, high: number): Promise<{ start: number; end: number; recordedMs: number | undefined }> {
     let end = await this.#lineEnd(at);
     const line = await this.before(end);
     const start = line?.offset ?? 0;

@@ -53,9 +53,14 @@ export function visibleTo(event: AuditEvent, account: string): AuditEvent | unde
 }
 
 function ownersView(event: AuditEvent, account: string): AuditEvent {
-  const { denial: _denial, ...extra } = (memberOf(event, "additionalEventData") ?? {}) as Readonly<Record<string, unknown>>;
-  const { type, principalId, accountId, invokedBy } = (memberOf(event, "userIdentity") ?? {}) as Readonly<Record<string, unknown>>;
-  const foreign = { type: type === "AWSService" ? type : "AWSAccount", principalId, accountId, ...(invokedBy === undefined ? {} : { invokedBy }) };
-  const { additionalEventData: _extra, errorMessage: _message, ...rest } = event;
-  return { ...rest, userIdentity: foreign, recipientAccountId: account, ...(Object.keys(extra).length === 0 ? {} : { additionalEventData: extra }) };
+  const { additionalEventData, errorMessage: _message, userIdentity, ...rest } = event;
+  const { denial: _denial, ...extra } = (additionalEventData ?? {}) as AuditEvent;
+  const { type, principalId, accountId, invokedBy } = (userIdentity ?? {}) as AuditEvent;
+  const caller = { type: type === "AWSService" ? type : "AWSAccount", principalId, accountId };
+  return {
+    ...rest,
+    userIdentity: invokedBy === undefined ? caller : { ...caller, invokedBy },
+    recipientAccountId: account,
+    ...(Object.keys(extra).length === 0 ? {} : { additionalEventData: extra }),
+  };
 }

@@ -20,7 +20,10 @@ export interface AuditLine {
 /** One file or ring, read from its end. Not shared: one a reader. */
 export interface AuditSource {
   readonly name: string;
-  /** The last line that begins before `offset`, which is where another line begins; default: the last line of all. @throws AuditPlaceError */
+  /**
+   * The last line that begins before `offset`, which is where another line begins; default: the last line of all.
+   * @throws AuditPlaceError
+   */
   before(offset?: number): Promise<AuditLine | undefined>;
   /** The offset behind the last line that was recorded at or before `timeMs`. */
   behind(timeMs: number): Promise<number>;

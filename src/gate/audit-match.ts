@@ -43,11 +43,14 @@ function isPrincipal(arn: string | undefined, wanted: string): boolean {
 const BUCKET_KEY_USES = ["bucketKeyRead", "bucketKeyWrite"] as const;
 
 function ciphertextIds(event: AuditEvent): readonly (string | undefined)[] {
-  return [textOf(event, "additionalEventData", "ciphertextId"), ...BUCKET_KEY_USES.map((use) => textOf(event, "additionalEventData", use, "ciphertextId"))];
+  const used = BUCKET_KEY_USES.map((use) => textOf(event, "additionalEventData", use, "ciphertextId"));
+  return [textOf(event, "additionalEventData", "ciphertextId"), ...used];
 }
 
 /** What S3 tells KMS an encryption context is for: the object, or under a bucket key the bucket. */
-const contextArn = (event: AuditEvent): string | undefined => textOf(event, "requestParameters", "encryptionContext", "aws:s3:arn");
+function contextArn(event: AuditEvent): string | undefined {
+  return textOf(event, "requestParameters", "encryptionContext", "aws:s3:arn");
+}
 
 function isOfBucket(event: AuditEvent, bucket: string): boolean {
   const own = `arn:aws:s3:::${bucket}`;
@@ -101,7 +104,8 @@ export class ObjectTrail {
       for (const use of BUCKET_KEY_USES) this.#await(memberOf(event, "additionalEventData", use) as AuditEvent | undefined);
       return "own";
     }
-    const name = keyEventName(textOf(event, "additionalEventData", "ciphertextId"), textOf(event, "additionalEventData", "s3RequestId"));
+    const id = textOf(event, "additionalEventData", "ciphertextId");
+    const name = keyEventName(id, textOf(event, "additionalEventData", "s3RequestId"));
     return name !== undefined && this.#awaited.delete(name) ? "covers" : undefined;
   }
 

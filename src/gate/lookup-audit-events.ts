@@ -32,9 +32,7 @@ export function lookupAuditEvents(log: AuditLog): AnyOperation {
       try {
         return await lookup(log, call, input, resumed);
       } catch (cause) {
-        if (cause instanceof TrailTooWide) {
-          throw new ServiceError("LimitExceededException", "Too many bucket keys were in use at once: narrow the time range.", { status: 400, cause });
-        }
+        if (cause instanceof TrailTooWide) throw tooWide(cause);
         if (cause instanceof AuditPlaceError && resumed.after !== undefined) throw invalidToken(cause);
         throw cause;
       }
@@ -42,6 +40,11 @@ export function lookupAuditEvents(log: AuditLog): AnyOperation {
     auditParameters: ({ NextToken: _token, ...input }) =>
       Object.fromEntries(Object.entries(input).map(([name, value]) => [name.slice(0, 1).toLowerCase() + name.slice(1), value])),
   });
+}
+
+function tooWide(cause: unknown): ServiceError {
+  const message = "Too many bucket keys were in use at once: narrow the time range.";
+  return new ServiceError("LimitExceededException", message, { cause });
 }
 
 function permission({ principal }: Call): Permission {
@@ -55,7 +58,9 @@ interface Resumed {
   readonly awaited: readonly string[];
 }
 
-async function lookup(log: AuditLog, call: Call, input: LookupAuditEventsRequest, resumed: Resumed): Promise<LookupAuditEventsResponse> {
+async function lookup(
+  log: AuditLog, call: Call, input: LookupAuditEventsRequest, resumed: Resumed,
+): Promise<LookupAuditEventsResponse> {
   const account = call.principal.accountId ?? "";
   const trail = input.ObjectArn === undefined ? undefined : new ObjectTrail(input.ObjectArn, resumed.awaited);
   const events: Event[] = [];
@@ -89,7 +94,9 @@ function rangeOf({ StartTime, EndTime }: LookupAuditEventsRequest, { after }: Re
   };
 }
 
-const damage = (lines: number): Pick<LookupAuditEventsResponse, "UnreadableLines"> => (lines === 0 ? {} : { UnreadableLines: lines });
+function damage(lines: number): Pick<LookupAuditEventsResponse, "UnreadableLines"> {
+  return lines === 0 ? {} : { UnreadableLines: lines };
+}
 
 interface Question {
   readonly account: string;
@@ -144,8 +151,8 @@ function readToken(token: string): Resumed {
   const value: unknown = parseToken(token);
   if (!Array.isArray(value) || value.length !== 5) throw invalidToken();
   const [version, recordedMs, source, offset, awaited] = value as readonly unknown[];
-  if (version !== 1 || !isCount(recordedMs) || !isCount(offset) || typeof source !== "string" || !Array.isArray(awaited)) throw invalidToken();
-  if (!awaited.every((name) => typeof name === "string")) throw invalidToken();
+  if (version !== 1 || !isCount(recordedMs) || !isCount(offset) || typeof source !== "string") throw invalidToken();
+  if (!Array.isArray(awaited) || !awaited.every((name) => typeof name === "string")) throw invalidToken();
   return { after: { recordedMs, source, offset }, awaited: awaited as readonly string[] };
 }
 
@@ -159,5 +166,6 @@ function parseToken(token: string): unknown {
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
-const invalidToken = (cause?: unknown): ServiceError =>
-  new ServiceError("InvalidNextTokenException", "The next token is not valid.", { status: 400, ...(cause === undefined ? {} : { cause }) });
+function invalidToken(cause?: unknown): ServiceError {
+  return new ServiceError("InvalidNextTokenException", "The next token is not valid.", cause === undefined ? {} : { cause });
+}

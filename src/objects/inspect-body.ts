@@ -30,18 +30,20 @@ const AT_ONCE = 16;
  * @returns undefined when the part table is gone: the object was deleted meanwhile
  * @throws PartTableIntegrityError when the table is not the one that the head names
  */
-export async function inspectBody(room: Room, { bucket, object }: PresentObject, page: SegmentPage): Promise<InspectedBody | undefined> {
-  const inc = bucket.record.incarnation;
-  const { body, encryption } = object;
-  const entries: readonly PartEntry[] | undefined = body.kind === "segment" ? [{ n: 1, segment: body.segment }] : await readPartTable(room, inc, body);
+export async function inspectBody(room: Room, present: PresentObject, page: SegmentPage): Promise<InspectedBody | undefined> {
+  const inc = present.bucket.record.incarnation;
+  const { body, encryption } = present.object;
+  const entries: readonly PartEntry[] | undefined =
+    body.kind === "segment" ? [{ n: 1, segment: body.segment }] : await readPartTable(room, inc, body);
   const first = entries?.[0];
   if (entries === undefined || first === undefined) return undefined;
   const rest = entries.filter(({ n }) => n > page.marker);
   const listed = rest.slice(0, Math.min(page.limit ?? MAX_SEGMENTS, MAX_SEGMENTS));
   const segments: ShownSegment[] = [];
   for (let at = 0; at < listed.length; at += AT_ONCE) {
-    const shown = listed.slice(at, at + AT_ONCE).map(async ({ n, segment }) => shownSegment(n, segment, encryption.keys.length, await storedSize(room, inc, segment)));
-    segments.push(...(await Promise.all(shown)));
+    const group = listed.slice(at, at + AT_ONCE);
+    const sizes = await Promise.all(group.map(({ segment }) => storedSize(room, inc, segment)));
+    segments.push(...group.map((entry, index) => shownSegment(entry, encryption.keys.length, sizes[index])));
   }
   return {
     suite: first.segment.suite,
@@ -58,10 +60,10 @@ async function storedSize(room: Room, inc: string, { id, at }: Segment): Promise
   return row?.bytes.length;
 }
 
-function shownSegment(partNumber: number, segment: Segment, layers: number, stored: number | undefined): ShownSegment {
+function shownSegment({ n, segment }: PartEntry, layers: number, stored: number | undefined): ShownSegment {
   const suite = suiteById(segment.suite);
   return {
-    PartNumber: partNumber,
+    PartNumber: n,
     SegmentId: segment.id,
     Storage: segment.at === "inline" ? "INLINE" : "BLOB",
     Size: segment.sizeBytes,
@@ -78,7 +80,9 @@ const SHOWN_BYTES = 8;
 /** Each prefix is salt and commitment. FORMAT: docs/spec/sealed-stream.md §2. */
 function commitments(prefixes: Buffer): string[] {
   const out: string[] = [];
-  for (let at = SALT_BYTES; at < prefixes.length; at += PREFIX_BYTES) out.push(prefixes.subarray(at, at + SHOWN_BYTES).toString("hex"));
+  for (let at = SALT_BYTES; at < prefixes.length; at += PREFIX_BYTES) {
+    out.push(prefixes.subarray(at, at + SHOWN_BYTES).toString("hex"));
+  }
   return out;
 }
 

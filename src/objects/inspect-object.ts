@@ -110,9 +110,10 @@ function shownKey(wrapped: WrappedKey, kms: boolean, material: boolean): Omit<Da
 }
 
 const MAX_VERSIONS = 100;
+type VersionList = Pick<InspectObjectResponse, "Versions" | "VersionsTruncated">;
 
 /** All versions of the key, newest first: what ListObjectVersions would show, to those who may call it. */
-async function shownVersions(room: Room, call: Call, { bucket, key }: PresentObject): Promise<Pick<InspectObjectResponse, "Versions" | "VersionsTruncated">> {
+async function shownVersions(room: Room, call: Call, { bucket, key }: PresentObject): Promise<VersionList> {
   const listing = onBucket(room, call, bucket, "s3:ListBucketVersions", { "s3:prefix": key });
   if ((await call.decide(listing)).effect !== "Allow") return {};
   const inc = bucket.record.incarnation;
