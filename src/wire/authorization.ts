@@ -13,6 +13,7 @@ import { oldSignature, type AuthorizationClaim, type ParseOptions } from "./auth
 import { headerClaim } from "./authorization-header.js";
 import { queryClaim } from "./authorization-query.js";
 import { decodeValue, headerValues, queryParameters } from "./canonical.js";
+import { hasControls, isHeaderName } from "./header-values.js";
 import type { CredentialScope } from "./sigv4.js";
 import type { RequestHead } from "./types.js";
 import { splitTarget } from "./uri.js";
@@ -102,6 +103,7 @@ export function parseAuthorization(head: RequestHead, options: ParseOptions): Au
   const inQuery = named.has("x-amz-algorithm") || named.has("x-amz-credential") || named.has("x-amz-signature");
   const oldQuery = named.has("awsaccesskeyid") && named.has("signature");
   assertHoistedAgree(named, headers, dialect);
+  if (inQuery) assertHoistedAreHeaders(named, dialect);
   if (authorization !== undefined && (inQuery || oldQuery || named.has("x-amz-security-token"))) {
     throw twoMechanisms(dialect, authorization);
   }
@@ -127,6 +129,20 @@ function assertHoistedAgree(parameters: Parameters, headers: ReadonlyMap<string,
     const value = headers.get(name)?.[0];
     if (values.length < 2 && (value === undefined || value.trim() === decodeValue(values[0] ?? ""))) continue;
     const message = `${name} has more than one value in the headers and the query string of this request`;
+    if (dialect === "s3") throw invalidArgument(message, name, "");
+    throw incompleteSignature(dialect, message);
+  }
+}
+
+/**
+ * What stands for a header must be able to be one: a line break in a metadata name would be stored, and then break every
+ * answer that shows it.
+ */
+function assertHoistedAreHeaders(parameters: Parameters, dialect: Dialect): void {
+  for (const [name, values] of parameters) {
+    if (!name.startsWith("x-amz-")) continue;
+    if (isHeaderName(decodeValue(name)) && !values.some((value) => hasControls(decodeValue(value)))) continue;
+    const message = "A query parameter that stands for a header has a name or value that no header can have";
     if (dialect === "s3") throw invalidArgument(message, name, "");
     throw incompleteSignature(dialect, message);
   }

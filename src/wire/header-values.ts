@@ -74,6 +74,16 @@ function parseBoolean(entry: MemberTable, text: string): boolean {
   throw invalid(entry, text, `Invalid value for ${entry.name ?? ""}`);
 }
 
+/** RFC 9110 `token`: what a header may be called. */
+export function isHeaderName(text: string): boolean {
+  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text);
+}
+
+/** A control character other than tab: no header line can carry it. */
+export function hasControls(text: string): boolean {
+  return /[\x00-\x08\x0a-\x1f\x7f]/.test(text);
+}
+
 /** Tab and printable latin-1 only: what one header line can hold. */
 export function isHeaderSafe(text: string): boolean {
   return /^[\t\x20-\x7e\x80-\xff]*$/.test(text);

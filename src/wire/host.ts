@@ -2,6 +2,7 @@
  * What the Host header names: the service itself, or a bucket as its sub-domain (reference s3-api.md §5.1). Unknown
  * names and IP addresses are the service: path style always works.
  */
+import { ServiceError } from "../lib/errors.js";
 import type { RequestHead } from "./types.js";
 
 export interface HostName {
@@ -20,11 +21,24 @@ const AWS_CONTROL = /^(?:(\d{12})\.)?s3-control(?:-fips)?(?:\.[a-z0-9-]+)*\.amaz
 
 /** Lower-case host without port and final dot; "" where there is none. */
 export function hostOf(head: RequestHead): string {
-  const absolute = /^https?:\/\/([^/?]*)/i.exec(head.target);
-  const host = (absolute?.[1] ?? head.headers.host ?? "").toLowerCase();
+  const host = (head.headers.host ?? "").toLowerCase();
   if (host.startsWith("[")) return host.slice(0, host.indexOf("]") + 1);
   const colon = host.indexOf(":");
   return (colon < 0 ? host : host.slice(0, colon)).replace(/\.$/, "");
+}
+
+/**
+ * RFC 9112 lets an absolute-form target overrule the Host header. Signatures cover the header and not the target's
+ * authority, so the two must agree: else a URL signed for one bucket would open another of the same signer.
+ * @throws ServiceError InvalidURI
+ */
+export function assertOneHost(head: RequestHead): void {
+  const authority = /^(https?):\/\/([^/?]*)/i.exec(head.target);
+  if (authority === null) return;
+  const [, scheme = "", named = ""] = authority;
+  const plain = (host: string): string => host.toLowerCase().replace(scheme.toLowerCase() === "https" ? /:443$/ : /:80$/, "");
+  if (plain(named) === plain(head.headers.host ?? "")) return;
+  throw new ServiceError("InvalidURI", "Couldn't parse the specified URI.", { status: 400, fields: { URI: head.target } });
 }
 
 /** @param domains service domains, lower case */

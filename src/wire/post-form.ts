@@ -10,6 +10,7 @@ import { ServiceError } from "../lib/errors.js";
 import { invalidArgument } from "./auth-errors.js";
 import { percentEncodePath } from "./canonical.js";
 import { readBodyClaims } from "./body-claims.js";
+import { hasControls, isHeaderName } from "./header-values.js";
 import { MultipartReader, formBoundary, formText, malformedPost } from "./multipart.js";
 import { MAX_PUT_BYTES, VerifiedBody, entityTooLarge, pieces, type BodySource } from "./payload.js";
 import { fieldMissing, type FormFields, type PostSizeRange } from "./post-policy.js";
@@ -171,7 +172,7 @@ const isForPut = (header: string): boolean =>
 /**
  * The PutObject request that the form stands for: method PUT, path-style target, fields as headers (in Node's form:
  * UTF-8 bytes as latin1). It has no Host header: bucket and key are in the target.
- * @throws ServiceError InvalidArgument for control characters, MalformedXML for a bad `tagging` field
+ * @throws ServiceError InvalidArgument for names or values that no header can have, MalformedXML for a bad `tagging` field
  */
 export function postObjectHead(head: RequestHead, form: PostForm, bucket: string): RequestHead {
   const headers: Record<string, string> = {};
@@ -179,18 +180,21 @@ export function postObjectHead(head: RequestHead, form: PostForm, bucket: string
     const header = name === "acl" ? "x-amz-acl" : name;
     if (name === "tagging") headers["x-amz-tagging"] = taggingHeader(value);
     if (!isForPut(header)) continue;
-    if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(value))
-      throw invalidArgument("POST form fields must not contain control characters", name, "");
+    if (hasControls(value)) throw invalidArgument("POST form fields must not contain control characters", name, "");
+    if (!isHeaderName(header)) throw invalidArgument("POST form fields must have names that a header can have", name, "");
     headers[header] = Buffer.from(value.trim(), "utf8").toString("latin1");
   }
   return {
     method: "PUT",
-    target: `/${percentEncode(bucket)}/${percentEncodePath(form.key)}`,
+    target: formTarget(form, bucket),
     headers,
     rawHeaders: Object.entries(headers).flat(),
     secure: head.secure,
   };
 }
+
+/** Path-style target of the object that the form makes. */
+export const formTarget = (form: PostForm, bucket: string): string => `/${percentEncode(bucket)}/${percentEncodePath(form.key)}`;
 
 /** What was stored, for the answer. */
 export interface PostedObject {

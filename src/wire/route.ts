@@ -5,7 +5,7 @@
  */
 import { ServiceError } from "../lib/errors.js";
 import type { Routed, RouteConfig, RoutedForm, RoutedOperation, Query } from "./contract.js";
-import { hostOf, parseHost } from "./host.js";
+import { assertOneHost, hostOf, parseHost } from "./host.js";
 import { requestHeaders } from "./hoisted.js";
 import { routeControl } from "./route-control.js";
 import { nameS3Operation } from "./route-s3.js";
@@ -20,12 +20,16 @@ const TARGETS: readonly (readonly [string, "kms" | "coffer"])[] = [
 const CONTROL_PREFIX = "/v20180820/";
 const OPERATIONAL_PREFIX = "/-/";
 const ACCOUNT_ID = /^\d{12}$/;
+/** Node drops what is beyond its own limit without a word, conditions and digests among it; this one is told. */
+const MAX_HEADERS = 400;
 
 /**
  * @throws ServiceError InvalidURI, MethodNotAllowed, InvalidArgument, PreconditionFailed, NotImplemented,
  *   UnknownOperationException; encode it for `errorServiceOf(head)`
  */
 export function route(head: RequestHead, config: RouteConfig): Routed {
+  assertOneHost(head);
+  if (head.rawHeaders.length > 2 * MAX_HEADERS) throw tooManyHeaders();
   const { rawPath, rawQuery } = splitTarget(head.target);
   const target = headerValue(head, "x-amz-target");
   if (target !== undefined && head.method === "POST" && rawPath === "/") return routeTarget(target, rawPath);
@@ -41,6 +45,11 @@ export function route(head: RequestHead, config: RouteConfig): Routed {
     }
   }
   return routeS3(head, host.bucket, rawPath, query);
+}
+
+function tooManyHeaders(): ServiceError {
+  const message = "Your request header section exceeds the maximum allowed request header section size";
+  return new ServiceError("RequestHeaderSectionTooLarge", message, { status: 400, fields: { MaxHeadersAllowed: String(MAX_HEADERS) } });
 }
 
 /** In whose form to answer when routing fails, from the head alone. Never throws. */

@@ -4,6 +4,7 @@
  * Source: S3 "Error responses"; limits are the caller's.
  */
 import { createHash } from "node:crypto";
+import { MINUTE_MS } from "../lib/clock.js";
 import { ServiceError } from "../lib/errors.js";
 import { dialectOf } from "./auth-errors.js";
 import {
@@ -17,6 +18,9 @@ import {
 } from "./payload.js";
 import { EMPTY_SHA256 } from "./sigv4.js";
 import type { RequestHead, Service } from "./types.js";
+
+/** What is held in memory, some of it for callers not proven yet, may not drip in: 8 MiB in a minute is 140 KiB/s. */
+const WITHIN_MS = MINUTE_MS;
 
 export interface SmallBodyOptions extends Omit<OpenBodyOptions, "maxSizeBytes" | "minChunkBytes"> {
   readonly limitBytes: number;
@@ -41,7 +45,7 @@ export async function readSmallBody(options: SmallBodyOptions): Promise<Buffer> 
   }
   if ((declaredSizeBytes ?? 0) > limitBytes) throw tooLong("s3", limitBytes);
   const body = verifiedBody(
-    { ...options, maxSizeBytes: limitBytes },
+    { withinMs: WITHIN_MS, ...options, maxSizeBytes: limitBytes },
     {
       header,
       mode,
@@ -74,10 +78,13 @@ export interface HashedBodyOptions {
   readonly service: Service;
   readonly limitBytes: number;
   readonly onStart?: (() => void) | undefined;
+  /** How long the body may take; default a minute. */
+  readonly withinMs?: number;
 }
 
-/** Reads the body of a JSON or query request. @throws ServiceError RequestEntityTooLarge(Exception), IncompleteBody */
-export async function readHashedBody({ head, stream, service, limitBytes, onStart }: HashedBodyOptions): Promise<HashedBody> {
+/** Reads the body of a JSON or query request. @throws ServiceError RequestEntityTooLarge(Exception), IncompleteBody, RequestTimeout */
+export async function readHashedBody(options: HashedBodyOptions): Promise<HashedBody> {
+  const { head, stream, service, limitBytes, onStart, withinMs = WITHIN_MS } = options;
   const length = head.headers["content-length"];
   if (length === undefined && head.headers["transfer-encoding"] === undefined)
     return { bytes: Buffer.alloc(0), sha256: EMPTY_SHA256 };
@@ -85,7 +92,7 @@ export async function readHashedBody({ head, stream, service, limitBytes, onStar
   onStart?.();
   const parts: Buffer[] = [];
   let sizeBytes = 0;
-  for await (const piece of pieces(stream)) {
+  for await (const piece of pieces(stream, withinMs)) {
     sizeBytes += piece.length;
     if (sizeBytes > limitBytes) throw tooLong(service, limitBytes);
     parts.push(piece);

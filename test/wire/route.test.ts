@@ -127,9 +127,16 @@ test("a host that is too long to be a name is path style, and takes no time", ()
   assert.ok(performance.now() - started < 100);
 });
 
-test("an absolute-form target names the host itself", () => {
-  const routed = operation("GET", "http://bucket.localhost:9000/k?versionId=v", { host: "other.localhost" });
+test("an absolute-form target must name the host of the Host header, which is the one that is signed", () => {
+  const target = "http://bucket.localhost:9000/k?versionId=v";
+  const routed = operation("GET", target, { host: "BUCKET.localhost:9000" });
   assert.deepEqual([routed.bucket, routed.key, routed.query.get("versionId")], ["bucket", "k", ["v"]]);
+  for (const host of ["other.localhost:9000", "bucket.localhost", "other.localhost", ""]) {
+    assert.throws(() => operation("GET", target, { host }), { code: "InvalidURI" }, host);
+  }
+  assert.throws(() => operation("GET", target, {}), { code: "InvalidURI" });
+  assert.throws(() => operation("GET", "http://user@bucket.localhost/k", { host: "bucket.localhost" }), { code: "InvalidURI" });
+  assert.equal(operation("GET", "http://bucket.localhost:80/k", { host: "bucket.localhost" }).key, "k");
 });
 
 test("PUT on a key: put, copy, part, part copy are told apart", () => {
