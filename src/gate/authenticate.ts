@@ -28,27 +28,65 @@ export interface Authenticated {
 export const ANONYMOUS: Principal = { type: "Anonymous", userId: "anonymous" };
 /** Query services: AWS accepts 512 KiB of form at most. */
 const FORM_LIMIT_BYTES = 512 * 1024;
+/** Unsigned forms carry a web identity token and little else. */
+const UNSIGNED_FORM_LIMIT_BYTES = 64 * 1024;
+/** A key id that is longer is nobody's, and no key of the store either. Source: IAM `accessKeyIdType`. */
+const ACCESS_KEY_ID = /^\w{16,128}$/;
 
-/** @throws ServiceError in the dialect of the service addressed */
+/**
+ * INVARIANT: no byte of a body is read, and `100 Continue` not sent, for a caller whose access key is unknown; but unsigned
+ * forms, up to 64 KiB.
+ * @throws ServiceError in the dialect of the service addressed
+ */
 export async function authenticate(
   deps: GateDependencies, incoming: Incoming, routed: RoutedOperation | RoutedForm, nowMs: number,
 ): Promise<Authenticated> {
-  const { head } = incoming;
-  const isS3 = routed.kind === "operation" && (routed.service === "s3" || routed.service === "s3-control");
-  const body = isS3 ? undefined : await readBodyFirst(incoming, routed);
-  const named = routed.kind === "form" ? routeForm(routed, body?.bytes ?? new Uint8Array(), peekScope(head)?.service) : routed;
-  const { service } = named;
+  if (routed.kind === "form") return authenticateForm(deps, incoming, routed, nowMs);
+  const claimed = await findClaim(deps, incoming, routed, nowMs);
+  const { service, operation } = routed;
+  const isS3 = service === "s3" || service === "s3-control";
+  return prove(deps, incoming, { ...claimed, routed, body: isS3 ? undefined : await readFirst(incoming, service, bodyOf(service, operation).limitBytes) });
+}
+
+/** Whose signature it claims to be is asked before the form is read, and again when the form has named the service. */
+async function authenticateForm(deps: GateDependencies, incoming: Incoming, form: RoutedForm, nowMs: number): Promise<Authenticated> {
+  const scoped = peekScope(incoming.head)?.service;
+  const early = scoped === "iam" || scoped === "sts" ? scoped : undefined;
+  if (early !== undefined) await findCredential(deps, early, signed(parseAuthorization(incoming.head, { service: early, nowMs }), early), nowMs);
+  const body = await readFirst(incoming, early ?? "sts", early === undefined ? UNSIGNED_FORM_LIMIT_BYTES : FORM_LIMIT_BYTES);
+  const routed = routeForm(form, body.bytes, scoped);
+  return prove(deps, incoming, { ...(await findClaim(deps, incoming, routed, nowMs)), routed, body });
+}
+
+function signed(claim: AuthorizationClaim, service: Service): SignatureClaim {
+  if (claim.kind === "anonymous") throw missingAuthentication(service);
+  return claim;
+}
+
+interface Claimed {
+  readonly claim: AuthorizationClaim;
+  /** Undefined for anonymous requests. */
+  readonly credential: Credential | undefined;
+}
+
+/** @throws ServiceError also where an anonymous call cannot be right */
+async function findClaim(deps: GateDependencies, { head }: Incoming, { service, operation }: RoutedOperation, nowMs: number): Promise<Claimed> {
   const claim = parseAuthorization(head, { service, nowMs });
-  if (claim.kind === "anonymous") {
-    const operation = deps.registry.find(service, named.operation);
-    // A browser form carries its signature in its fields; body.ts proves it.
-    if (!(operation?.unsigned ?? service === "s3")) throw missingAuthentication(service);
-    return { principal: ANONYMOUS, authentication: { type: "Anonymous" }, routed: named, claim, signature: undefined, body: body?.bytes };
+  if (claim.kind !== "anonymous") return { claim, credential: await findCredential(deps, service, claim, nowMs) };
+  // A browser form carries its signature in its fields; post-object.ts proves it.
+  if (!(deps.registry.find(service, operation)?.unsigned ?? service === "s3")) throw missingAuthentication(service);
+  return { claim, credential: undefined };
+}
+
+function prove(
+  deps: GateDependencies, { head }: Incoming, { claim, credential, routed, body }: Claimed & { routed: RoutedOperation; body: HashedBody | undefined },
+): Authenticated {
+  if (claim.kind === "anonymous" || credential === undefined) {
+    return { principal: ANONYMOUS, authentication: { type: "Anonymous" }, routed, claim, signature: undefined, body: body?.bytes };
   }
-  const credential = await findCredential(deps, service, claim, nowMs);
+  const { service } = routed;
   const signature = verifySignature(claim, head, { service, secretAccessKey: credential.secretAccessKey, bodySha256: body?.sha256 });
   checkRegion(deps, service, claim);
-  deps.directory.noteUse?.(claim.accessKeyId, service, claim.scope.region, nowMs);
   const sha256 = head.headers["x-amz-content-sha256"];
   const authentication: Authentication = {
     type: claim.kind === "header" ? "REST-HEADER" : "REST-QUERY-STRING",
@@ -56,13 +94,14 @@ export async function authenticate(
     signedAtMs: claim.signedAtMs,
     ...(typeof sha256 === "string" ? { contentSha256: sha256 } : {}),
   };
-  return { principal: credential.principal, authentication, routed: named, claim, signature, body: body?.bytes };
+  return { principal: credential.principal, authentication, routed, claim, signature, body: body?.bytes };
 }
 
 /** @throws ServiceError unknown key, bad or expired session token, in the service's words */
 export async function findCredential(
   deps: GateDependencies, service: Service, claim: Pick<SignatureClaim, "accessKeyId" | "sessionToken">, nowMs: number,
 ): Promise<Credential> {
+  if (!ACCESS_KEY_ID.test(claim.accessKeyId)) throw unknownAccessKey(service, claim.accessKeyId);
   const found = await deps.directory.credential(claim.accessKeyId, claim.sessionToken, nowMs);
   switch (found) {
     case "unknown": throw unknownAccessKey(service, claim.accessKeyId);
@@ -72,9 +111,7 @@ export async function findCredential(
   }
 }
 
-function readBodyFirst({ head, body, sendContinue }: Incoming, routed: RoutedOperation | RoutedForm): Promise<HashedBody> {
-  const service = routed.kind === "form" ? "sts" : routed.service;
-  const limitBytes = routed.kind === "form" ? FORM_LIMIT_BYTES : bodyOf(routed.service, routed.operation).limitBytes;
+function readFirst({ head, body, sendContinue }: Incoming, service: Service, limitBytes: number): Promise<HashedBody> {
   return readHashedBody({ head, stream: body, service, limitBytes, onStart: sendContinue });
 }
 

@@ -40,6 +40,15 @@ interface CallOptions {
   readonly policies?: Promise<PrincipalPolicies>;
 }
 
+/** A request opened: what the operation is handed. */
+export interface OpenedRequest {
+  readonly input: object;
+  /** Where the input streams. */
+  readonly body?: RequestBody | undefined;
+  /** Of the request that it stands for, where that is another than the one received: a browser form's PutObject. */
+  readonly head?: RequestHead;
+}
+
 export class LiveCall implements Call {
   readonly service: Service;
   readonly operation: string;
@@ -54,8 +63,6 @@ export class LiveCall implements Call {
   readonly secureEnoughForSse: boolean;
   readonly sourceIp: string | undefined;
   readonly viaService: string | undefined;
-  readonly head: RequestHead | undefined;
-  readonly body: RequestBody | undefined;
   readonly signal: AbortSignal;
 
   readonly #deps: GateDependencies;
@@ -64,6 +71,8 @@ export class LiveCall implements Call {
   readonly #op: AnyOperation;
   readonly #audit: CallAudit;
   #input: Readonly<Record<string, unknown>> = {};
+  #head: RequestHead | undefined;
+  #body: RequestBody | undefined;
   #policies: Promise<PrincipalPolicies> | undefined;
   #denied: ((denial: Denial) => ServiceError) | undefined;
 
@@ -81,14 +90,14 @@ export class LiveCall implements Call {
     this.secureEnoughForSse = facts.secureEnoughForSse;
     this.sourceIp = facts.sourceIp;
     this.viaService = options.viaService;
-    this.head = options.head;
-    this.body = options.body;
     this.signal = facts.signal;
     this.#deps = deps;
     this.#facts = facts;
     this.#options = options;
     this.#op = op;
     this.#audit = new CallAudit(deps.audit);
+    this.#head = options.head;
+    this.#body = options.body;
     this.#policies = options.policies;
   }
 
@@ -111,16 +120,27 @@ export class LiveCall implements Call {
     }
   }
 
-  /** `execute`, where decoding may fail too: then that is recorded. */
-  async executeDecoded(decode: () => object): Promise<unknown> {
+  /** `execute`, where reading and decoding the request may fail too: then that is recorded. */
+  async executeOpened(open: () => OpenedRequest | Promise<OpenedRequest>): Promise<unknown> {
     let input: object;
     try {
-      input = decode();
+      const opened = await open();
+      this.#body = opened.body;
+      this.#head = opened.head ?? this.#head;
+      input = opened.input;
     } catch (error) {
       this.#recordFailure(error);
       throw error;
     }
     return this.execute(input);
+  }
+
+  get head(): RequestHead | undefined {
+    return this.#head;
+  }
+
+  get body(): RequestBody | undefined {
+    return this.#body;
   }
 
   #recordFailure(error: unknown): void {
@@ -181,7 +201,11 @@ export class LiveCall implements Call {
   }
 
   #policiesOnce(): Promise<PrincipalPolicies> {
-    this.#policies ??= this.principal.type === "Service" ? NO_POLICIES : this.#deps.directory.policiesOf(this.principal);
+    if (this.#policies === undefined) {
+      this.#policies = this.principal.type === "Service" ? NO_POLICIES : this.#deps.directory.policiesOf(this.principal);
+      // Handed to nested calls that may end before they ask: who asks still gets the failure, nobody else need.
+      this.#policies.catch(() => {});
+    }
     return this.#policies;
   }
 

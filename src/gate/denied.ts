@@ -16,8 +16,7 @@ export function accessDenied(service: Service, principal: Principal, { permissio
   switch (service) {
     case "s3":
     case "s3-control": {
-      // A header takes visible ASCII; object keys may hold anything.
-      const headers = message === PLAIN ? {} : { "x-coffer-denial": message.replace(/[^\x20-\x7e]/g, encodeURIComponent) };
+      const headers = message === PLAIN ? {} : { "x-coffer-denial": headerText(message) };
       return new ServiceError("AccessDenied", PLAIN, { status: 403, headers });
     }
     case "kms":
@@ -27,4 +26,9 @@ export function accessDenied(service: Service, principal: Principal, { permissio
     case "sts":
       return new ServiceError("AccessDenied", message, { status: 403 });
   }
+}
+
+/** A header takes visible ASCII; object keys may hold anything, halves of surrogate pairs included. */
+function headerText(text: string): string {
+  return text.replace(/\p{Surrogate}/gu, "\ufffd").replace(/[^\x20-\x7e]/gu, encodeURIComponent);
 }

@@ -11,7 +11,7 @@ import type { MetadataStore } from "../stores/contract.js";
 import { decodeInput, encodeError, encodeOutput } from "../wire/codec.js";
 import type { ResponseIds, Routed, RoutedOperation, RoutedOperational, RouteConfig } from "../wire/contract.js";
 import { errorServiceOf, route } from "../wire/route.js";
-import { POST_OBJECT } from "../wire/tables.js";
+import { operationTable, POST_OBJECT } from "../wire/tables.js";
 import type { RequestHead, Service } from "../wire/types.js";
 import type { AuditSink } from "./audit.js";
 import { authenticate } from "./authenticate.js";
@@ -108,9 +108,11 @@ export class Gate {
     }
     const operation = this.#deps.registry.find(named.service, named.operation);
     if (operation === undefined) throw unsupported(named);
-    const { stream, memory } = await openBody(incoming, proven);
-    const call = new LiveCall(this.#deps, operation, facts(proven.principal, proven.authentication), { head, body: stream });
-    const output = await call.executeDecoded(() => decodeInput(named, head, memory));
+    const call = new LiveCall(this.#deps, operation, facts(proven.principal, proven.authentication), { head });
+    const output = await call.executeOpened(async () => {
+      const { stream, memory } = await openBody(incoming, proven);
+      return { input: decodeInput(named, head, memory), body: stream };
+    });
     const answer = encodeOutput(named.service, named.operation, output, ids);
     this.#answered(state, answer.status, "");
     return answer;
@@ -152,9 +154,11 @@ export class Gate {
     return internalErrorOf(state.service, thrown);
   }
 
-  #answered(state: RequestState, status: number, code: string): void {
-    const seconds = (performance.now() - state.started) / 1000;
-    this.#deps.observe({ kind: "answered", service: state.service, operation: state.operation, status, code, seconds });
+  /** INVARIANT: only names that the server knows are told on: they become labels of metrics, which are never forgotten. */
+  #answered({ service, operation, started }: RequestState, status: number, code: string): void {
+    const seconds = (performance.now() - started) / 1000;
+    const known = operation === POST_OBJECT || this.#deps.registry.find(service, operation) !== undefined || operationTable(service, operation) !== undefined;
+    this.#deps.observe({ kind: "answered", service, operation: known ? operation : "", status, code, seconds });
   }
 }
 

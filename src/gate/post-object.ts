@@ -4,11 +4,12 @@
  */
 import { decodeInput, encodeOutput } from "../wire/codec.js";
 import type { ResponseIds, RoutedOperation } from "../wire/contract.js";
-import { ANY_SIZE, openPostBody, postAnswer, postObjectHead, readPostForm, type PostForm } from "../wire/post-form.js";
-import { checkPostPolicy, readPostClaim, verifyPostSignature, type PostSizeRange } from "../wire/post-policy.js";
+import { ANY_SIZE, formTarget, openPostBody, postAnswer, postObjectHead, readPostForm, type PostForm } from "../wire/post-form.js";
+import { checkPostPolicy, readPostClaim, verifyPostSignature } from "../wire/post-policy.js";
 import type { PutObjectOutput } from "../wire/tables/s3-types.js";
+import type { RequestHead } from "../wire/types.js";
 import { ANONYMOUS, checkRegion, findCredential } from "./authenticate.js";
-import { LiveCall, type RequestFacts } from "./call.js";
+import { LiveCall, type OpenedRequest, type RequestFacts } from "./call.js";
 import type { Authentication, Principal } from "./contract.js";
 import type { Answer, GateDependencies, Incoming } from "./gate.js";
 
@@ -24,33 +25,45 @@ export async function postObject(deps: GateDependencies, incoming: Incoming, rou
   const { head, body, sendContinue } = incoming;
   const bucket = routed.bucket ?? "";
   const form = await readPostForm({ head, stream: body, onStart: sendContinue });
-  const { principal, authentication, range } = await proveForm(deps, form, bucket, context.nowMs);
-  const putHead = postObjectHead(head, form, bucket);
-  const put: RoutedOperation = {
-    kind: "operation", service: "s3", operation: "PutObject", bucket, key: form.key, style: "path", query: new Map(), rawPath: putHead.target,
-  };
-  const operation = deps.registry.get("s3", "PutObject");
-  const call = new LiveCall(deps, operation, context.facts(principal, authentication), { head: putHead, body: openPostBody(form, range) });
-  const output = await call.executeDecoded(() => decodeInput(put, putHead, new Uint8Array()));
+  const proven = await proveForm(deps, form, context.nowMs);
+  const call = new LiveCall(deps, deps.registry.get("s3", "PutObject"), context.facts(proven.principal, proven.authentication), { head });
+  const output = await call.executeOpened(() => openForm(form, { head, bucket, policy: proven.policy, nowMs: context.nowMs }));
   const encoded = encodeOutput("s3", "PutObject", output, context.ids);
-  const posted = { bucket, key: form.key, etag: (output as PutObjectOutput).ETag ?? "", location: locationOf(incoming, putHead.target) };
+  const posted = { bucket, key: form.key, etag: (output as PutObjectOutput).ETag ?? "", location: locationOf(incoming, formTarget(form, bucket)) };
   return merged(encoded.headers, postAnswer(form.fields, posted));
 }
 
 interface ProvenForm {
   readonly principal: Principal;
   readonly authentication: Authentication;
-  readonly range: PostSizeRange;
+  /** Signed, not yet held against the fields; undefined for anonymous forms. */
+  readonly policy: string | undefined;
 }
 
-async function proveForm(deps: GateDependencies, form: PostForm, bucket: string, nowMs: number): Promise<ProvenForm> {
+async function proveForm(deps: GateDependencies, form: PostForm, nowMs: number): Promise<ProvenForm> {
   const claim = readPostClaim(form.fields);
-  if (claim.kind === "anonymous") return { principal: ANONYMOUS, authentication: { type: "Anonymous" }, range: ANY_SIZE };
+  if (claim.kind === "anonymous") return { principal: ANONYMOUS, authentication: { type: "Anonymous" }, policy: undefined };
   const { secretAccessKey, principal } = await findCredential(deps, "s3", claim, nowMs);
   verifyPostSignature(claim, secretAccessKey);
   checkRegion(deps, "s3", { kind: "header", scope: claim.scope });
-  const range = checkPostPolicy(claim.policy, form.fields, { bucket, nowMs });
-  return { principal, authentication: { type: "POST", scopeRegion: claim.scope.region, signedAtMs: claim.signedAtMs }, range };
+  return { principal, authentication: { type: "POST", scopeRegion: claim.scope.region, signedAtMs: claim.signedAtMs }, policy: claim.policy };
+}
+
+interface FormRequest {
+  readonly head: RequestHead;
+  readonly bucket: string;
+  readonly policy: string | undefined;
+  readonly nowMs: number;
+}
+
+/** The PutObject that the form stands for. @throws ServiceError what its policy or fields refuse */
+function openForm(form: PostForm, { head, bucket, policy, nowMs }: FormRequest): OpenedRequest {
+  const range = policy === undefined ? ANY_SIZE : checkPostPolicy(policy, form.fields, { bucket, nowMs });
+  const putHead = postObjectHead(head, form, bucket);
+  const put: RoutedOperation = {
+    kind: "operation", service: "s3", operation: "PutObject", bucket, key: form.key, style: "path", query: new Map(), rawPath: putHead.target,
+  };
+  return { input: decodeInput(put, putHead, new Uint8Array()), body: openPostBody(form, range), head: putHead };
 }
 
 function locationOf({ head }: Incoming, target: string): string {
