@@ -1,5 +1,5 @@
 /** Between node:http and the gate: facts of the request in, answer out. */
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Gate, GateEvent, Incoming } from "../gate/gate.js";
 import { isIntegrityError } from "../lib/errors.js";
 import type { Log } from "../lib/log.js";
@@ -18,33 +18,48 @@ export interface HandlerDependencies {
   readonly log: Log;
 }
 
+/** INVARIANT: the handler never rejects, and every response is ended or destroyed when it resolves. */
 export function createHandler(deps: HandlerDependencies): Handler {
   return async (request, response, continueRequested) => {
-    const aborter = new AbortController();
-    let continueUnsent = continueRequested;
-    response.once("close", () => aborter.abort());
-    response.on("error", (error) => deps.log.debug({ reason: error.message }, "client went away"));
-    const incoming: Incoming = {
-      ...facts(request, deps.rules),
-      body: request as AsyncIterable<Buffer>,
-      sendContinue: () => {
-        if (!continueUnsent) return;
-        continueUnsent = false;
-        response.writeContinue();
-      },
-      signal: aborter.signal,
-      operational: (routed) => deps.operational(routed),
-    };
-    const answer = await deps.gate.handle(incoming);
+    let requestId: string | undefined;
     try {
-      await respond(request, response, answer, continueUnsent);
+      const { incoming, continueUnsent } = incomingOf(deps, request, response, continueRequested);
+      const answer = await deps.gate.handle(incoming);
+      requestId = answer.headers["x-amz-request-id"];
+      await respond(request, response, answer, continueUnsent());
     } catch (error) {
-      // The head has left: all that remains is to break the connection, which respond has done.
       const observed: GateEvent = { kind: isIntegrityError(error) ? "integrity" : "internal" };
       deps.metrics.observe(observed);
-      deps.log.error({ err: error, requestId: answer.headers["x-amz-request-id"] }, "answer broken off");
+      deps.log.error({ err: error, requestId }, "answer broken off");
+      // Nothing more can be said on this connection; a client must not wait for it.
+      if (!response.writableEnded) response.destroy();
     }
   };
+}
+
+interface Received {
+  readonly incoming: Incoming;
+  /** Does the client still wait for `100 Continue`? */
+  continueUnsent(): boolean;
+}
+
+function incomingOf(deps: HandlerDependencies, request: IncomingMessage, response: ServerResponse, continueRequested: boolean): Received {
+  const aborter = new AbortController();
+  let continueUnsent = continueRequested;
+  response.once("close", () => aborter.abort());
+  response.on("error", (error) => deps.log.debug({ reason: error.message }, "client went away"));
+  const incoming: Incoming = {
+    ...facts(request, deps.rules),
+    body: request as AsyncIterable<Buffer>,
+    sendContinue: () => {
+      if (!continueUnsent) return;
+      continueUnsent = false;
+      response.writeContinue();
+    },
+    signal: aborter.signal,
+    operational: (routed) => deps.operational(routed),
+  };
+  return { incoming, continueUnsent: () => continueUnsent };
 }
 
 function facts(request: IncomingMessage, rules: ConnectionRules): Pick<Incoming, "head" | "sourceIp" | "secureEnoughForSse" | "tlsVersion"> {
@@ -58,4 +73,3 @@ function facts(request: IncomingMessage, rules: ConnectionRules): Pick<Incoming,
   };
   return { head, sourceIp: connection.sourceIp, secureEnoughForSse: connection.secureEnoughForSse, tlsVersion: connection.tlsVersion };
 }
-

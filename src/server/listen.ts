@@ -6,10 +6,12 @@ import { createServer as createHttpServer, type IncomingMessage, type RequestLis
 import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../lib/clock.js";
 import type { Log } from "../lib/log.js";
 import { ConfigError, type HostPort } from "./config.js";
 import { loadCredentials, watchCredentials, type TlsMaterial } from "./tls.js";
+import { Turns } from "./turns.js";
 
 /** Answers one request; never throws. `continueRequested`: the client waits for `100 Continue`. */
 export type Handler = (request: IncomingMessage, response: ServerResponse, continueRequested: boolean) => Promise<void>;
@@ -23,7 +25,10 @@ const LIMITS = {
   connectionsCheckingInterval: 10 * SECOND_MS,
 } as const;
 const IDLE_SOCKET_MS = 2 * MINUTE_MS;
-const MAX_HEADERS = 400;
+/** How long a drain waits for work whose client has gone. */
+const ABANDONED_MS = 5 * SECOND_MS;
+/** Beyond this, connections are refused rather than files of objects. */
+const MAX_CONNECTIONS = 10_000;
 
 export interface Listener {
   /** E.g. `http://127.0.0.1:9000`. */
@@ -46,17 +51,29 @@ export async function listenHttps(address: HostPort, material: TlsMaterial, hand
 async function start(server: Server | HttpsServer, scheme: string, { host, port }: HostPort, handler: Handler, onClose: () => void): Promise<Listener> {
   let draining = false;
   const busy = new Set<ServerResponse>();
-  const serve = (continueRequested: boolean): RequestListener => (request, response) => {
+  const running = new Set<Promise<void>>();
+  const turns = new Turns();
+  const run = (request: IncomingMessage, response: ServerResponse, continueRequested: boolean): void => {
     busy.add(response);
     response.once("close", () => {
       busy.delete(response);
       // A keep-alive connection whose answer had begun before the drain is told of it here.
       if (draining) setImmediate(() => server.closeIdleConnections());
     });
+    response.on("timeout", (socket) => {
+      // Idle while a whole request waits for its answer: the time is ours (a large copy), not the client's.
+      if (!request.complete || response.headersSent) socket.destroy();
+    });
     if (draining) response.setHeader("connection", "close");
-    void handler(request, response, continueRequested);
+    const handled = handler(request, response, continueRequested);
+    running.add(handled);
+    void handled.finally(() => running.delete(handled));
   };
-  server.maxHeadersCount = MAX_HEADERS;
+  const serve = (continueRequested: boolean): RequestListener => (request, response) =>
+    turns.take(request.socket, response, () => run(request, response, continueRequested));
+  // Unlimited here, where Node would drop what is too much; the wire counts them and refuses.
+  server.maxHeadersCount = 0;
+  server.maxConnections = MAX_CONNECTIONS;
   server.setTimeout(IDLE_SOCKET_MS);
   server.on("request", serve(false));
   server.on("checkContinue", serve(true));
@@ -80,6 +97,8 @@ async function start(server: Server | HttpsServer, scheme: string, { host, port 
       const timer = setTimeout(() => server.closeAllConnections(), graceMs);
       await closed;
       clearTimeout(timer);
+      // Work whose client has gone: it ends by itself, and must not meet a closed store.
+      await Promise.race([Promise.allSettled(running), delay(ABANDONED_MS, undefined, { ref: false })]);
     },
   };
 }

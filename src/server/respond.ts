@@ -11,8 +11,15 @@ const UNREAD_GRACE_MS = 5000;
 export async function respond(request: IncomingMessage, response: ServerResponse, answer: Answer, continueUnsent: boolean): Promise<void> {
   if (response.destroyed) return discard(answer);
   closeAfterUnreadBody(request, response, continueUnsent);
-  response.writeHead(answer.status, answer.headers);
   const { body } = answer;
+  try {
+    response.writeHead(answer.status, answer.headers);
+  } catch (error) {
+    // A header that HTTP cannot carry: our fault, and nothing of this answer has left yet.
+    await discard(answer);
+    response.writeHead(500, { "connection": "close", "content-length": "0" }).end();
+    throw error;
+  }
   if (body === undefined || request.method === "HEAD") {
     response.end();
     return discard(answer);
