@@ -14,6 +14,7 @@ import { cryptoAudit } from "./crypto-audit.js";
 import { denial, hiddenCiphertextKey } from "./denials.js";
 import { dryRunSucceeded, ignoresCiphertext } from "./dry-run.js";
 import { checkEncryptionContext } from "./encryption-context.js";
+import { checkGrantTokens } from "./grant-tokens.js";
 import { grantsOf } from "./grants.js";
 import type { ContextPairs } from "./grants.js";
 import { requireState } from "./key.js";
@@ -54,14 +55,14 @@ interface Source {
 }
 
 async function sourceFacts(kms: Kms, source: Source, call: Call): Promise<SourceFacts> {
+  checkGrantTokens(kms.keyring, source.GrantTokens);
   if (source.CiphertextBlob === undefined && !source.ignoresCiphertext) throw missing("CiphertextBlob");
   if (source.ignoresCiphertext && source.KeyId === undefined) throw missing(source.keyMember);
   const blob = source.ignoresCiphertext ? undefined : source.CiphertextBlob;
   const sealed = blob === undefined ? undefined : { blob, header: readHeader(blob) };
   if (source.KeyId !== undefined) {
-    const request = { KeyId: source.KeyId, GrantTokens: source.GrantTokens };
     const rules = { action: source.action, aliases: true, crossAccount: true, noInvalidArn: true };
-    return { ...(await keyFacts(kms, request, rules, call)), sealed, named: true };
+    return { ...(await keyFacts(kms, { KeyId: source.KeyId }, rules, call)), sealed, named: true };
   }
   const key = sealed === undefined ? undefined : await loadKey(kms, call.region, sealed.header.keyId, call.nowMs);
   if (key === undefined) throw hiddenCiphertextKey();
@@ -119,7 +120,21 @@ function decrypt(kms: Kms): AnyOperation {
 
 interface ReEncryptFacts {
   readonly source: SourceFacts;
-  readonly destination: KeyFacts;
+  /**
+   * Or why there is none, told once the source is known to be the caller's to use. INVARIANT: which of the two keys is
+   * refused first does not depend on what exists, or a stranger could ask about one key by way of the other.
+   */
+  readonly destination: KeyFacts | ServiceError;
+}
+
+async function destinationFacts(kms: Kms, KeyId: string, call: Call): Promise<ReEncryptFacts["destination"]> {
+  const rules = { action: "kms:ReEncryptTo", aliases: true, crossAccount: true, noInvalidArn: true };
+  try {
+    return await keyFacts(kms, { KeyId }, rules, call);
+  } catch (error) {
+    if (error instanceof ServiceError) return error;
+    throw error;
+  }
 }
 
 function reEncrypt(kms: Kms): AnyOperation {
@@ -134,13 +149,14 @@ function reEncrypt(kms: Kms): AnyOperation {
       const { CiphertextBlob, SourceKeyId: KeyId, DestinationKeyId, GrantTokens } = input;
       const named = { keyMember: "SourceKeyId", ignoresCiphertext: ignoresCiphertext(input), action: "kms:ReEncryptFrom" };
       const source = await sourceFacts(kms, { CiphertextBlob, KeyId, GrantTokens, ...named }, call);
-      const rules = { action: "kms:ReEncryptTo", aliases: true, crossAccount: true, noInvalidArn: true };
-      const destination = await keyFacts(kms, { KeyId: DestinationKeyId }, rules, call);
-      call.annotate({ resources: [auditResource(source.key), auditResource(destination.key)] });
+      const destination = await destinationFacts(kms, DestinationKeyId, call);
+      const keys = destination instanceof ServiceError ? [source.key] : [source.key, destination.key];
+      call.annotate({ resources: keys.map(auditResource) });
       return { source, destination };
     },
     permissions(input, { source, destination }, call) {
-      const same = String(source.key.arn === destination.key.arn);
+      const known = destination instanceof ServiceError ? undefined : destination;
+      const same = String(source.key.arn === known?.key.arn);
       const context = (algorithm: string | undefined): Context => ({
         "kms:EncryptionAlgorithm": algorithm ?? SYMMETRIC, "kms:ReEncryptOnSameKey": same,
       });
@@ -151,23 +167,24 @@ function reEncrypt(kms: Kms): AnyOperation {
           encryptionContext: input.SourceEncryptionContext ?? {},
           grants: source.grants,
         }, call),
-        keyPermission(destination, {
+        ...(known === undefined ? [] : [keyPermission(known, {
           action: "ReEncryptTo",
           context: context(input.DestinationEncryptionAlgorithm),
           encryptionContext: input.DestinationEncryptionContext ?? {},
-          grants: destination.grants,
-        }, call),
+          grants: known.grants,
+        }, call)]),
       ];
     },
     async run(input, facts, call) {
       const { source, destination } = facts;
+      if (destination instanceof ServiceError) throw destination;
       checkReEncrypt(input, source, destination.key);
       if (input.DryRun === true) throw dryRunSucceeded();
       const plaintext = await opened(kms, source, input.SourceEncryptionContext, call);
       try {
         if (plaintext.length > 4096) throw invalid("The plaintext is longer than 4096 bytes.");
         const blob = await encryptUnder(kms, destination.key, plaintext, input.DestinationEncryptionContext);
-        return reEncryptAnswer(blob, facts, call);
+        return reEncryptAnswer(blob, source, destination.key, call);
       } finally {
         plaintext.fill(0);
       }
@@ -186,14 +203,14 @@ function checkReEncrypt(input: ReEncryptRequest, source: SourceFacts, destinatio
   requireAlgorithm(input.DestinationEncryptionAlgorithm, destination);
 }
 
-function reEncryptAnswer(blob: Buffer, { source, destination }: ReEncryptFacts, call: Call): ReEncryptResponse {
+function reEncryptAnswer(blob: Buffer, source: SourceFacts, destination: Key, call: Call): ReEncryptResponse {
   const sourceKeyMaterialId = source.sealed?.header.materialId ?? "";
-  const destinationKeyMaterialId = destination.key.clear.materialId;
+  const destinationKeyMaterialId = destination.clear.materialId;
   call.annotate({ additionalEventData: { sourceKeyMaterialId, destinationKeyMaterialId } });
   return {
     CiphertextBlob: blob,
     SourceKeyId: source.key.arn,
-    KeyId: destination.key.arn,
+    KeyId: destination.arn,
     SourceEncryptionAlgorithm: SYMMETRIC,
     DestinationEncryptionAlgorithm: SYMMETRIC,
     SourceKeyMaterialId: sourceKeyMaterialId,

@@ -170,6 +170,30 @@ test("no oracle: a ciphertext's key that is gone, foreign, of another region or 
   );
 });
 
+test("no oracle: ReEncrypt tells nothing of one key by way of the other", async () => {
+  const world = new World();
+  const { KeyId, Arn } = await world.key();
+  const { CiphertextBlob } = await world.call("Encrypt", { KeyId, Plaintext: text("x") });
+  const absent = bytes(CiphertextBlob);
+  absent[5] = (absent[5] ?? 0) ^ 0xff;
+  const stranger = { as: user("carol") };
+  const own = await world.key({}, { as: root(AWAY) });
+  const nowhere = "00000000-0000-4000-8000-000000000000";
+  const said = async (input: object): Promise<string> =>
+    world.call("ReEncrypt", input, stranger).then(() => "", (error: Error) => error.message.replaceAll(nowhere, KeyId));
+  // The source is there or not, the destination cannot be.
+  for (const DestinationKeyId of [nowhere, "alias/none", "nonsense", own.KeyId]) {
+    assert.equal(await said({ CiphertextBlob, DestinationKeyId }), await said({ CiphertextBlob: absent, DestinationKeyId }));
+    const named = { CiphertextBlob, SourceKeyId: Arn, DestinationKeyId };
+    assert.equal(await said(named), await said({ ...named, SourceKeyId: Arn.replace(KeyId, nowhere) }));
+  }
+  // The destination is there or not, the source cannot be used.
+  world.identities.set(userArn("carol"), document({ Effect: "Allow", Action: "kms:ReEncryptTo", Resource: "*" }));
+  const mine = (await world.call("Encrypt", { KeyId: own.KeyId, Plaintext: text("x") }, { as: root(AWAY) })).CiphertextBlob;
+  const to = { CiphertextBlob: mine, DestinationKeyId: Arn };
+  assert.equal(await said(to), await said({ ...to, DestinationKeyId: Arn.replace(KeyId, nowhere) }));
+});
+
 test("ReEncrypt moves a ciphertext to another key and context without showing the plaintext", async () => {
   const world = new World();
   const from = await world.key();
