@@ -1,5 +1,6 @@
 /** What CreateGrant asks for, checked. Source: kms service model; kms.md §11.4 of the reference. */
 import type { PrincipalResolver } from "../gate/contract.js";
+import { rootArn } from "../lib/arn.js";
 import { ServiceError } from "../lib/errors.js";
 import type { CreateGrantRequest } from "../wire/tables/kms-types.js";
 import { checkEncryptionContext } from "./encryption-context.js";
@@ -39,8 +40,8 @@ export function readGrantRequest(input: CreateGrantRequest): GrantRequest {
   const subset = constraint(input.Constraints?.EncryptionContextSubset, "constraints.encryptionContextSubset");
   return {
     ...(input.Name === undefined ? {} : { name: input.Name }),
-    granteeArn: input.GranteePrincipal,
-    ...(input.RetiringPrincipal === undefined ? {} : { retiringArn: input.RetiringPrincipal }),
+    granteeArn: principalArn(input.GranteePrincipal),
+    ...(input.RetiringPrincipal === undefined ? {} : { retiringArn: principalArn(input.RetiringPrincipal) }),
     operations: [...new Set(input.Operations)].sort(),
     ...(equals === undefined ? {} : { contextEquals: equals }),
     ...(subset === undefined ? {} : { contextSubset: subset }),
@@ -59,12 +60,15 @@ function constraint(pairs: ContextPairs | undefined, member: string): ContextPai
   return pairs;
 }
 
+/** An account's id is short for its root's ARN: conditions and grants know one form. */
+export const principalArn = (name: string): string => (/^\d{12}$/.test(name) ? rootArn(name) : name);
+
 /**
  * The stored form of a principal: unique id of a user or role, else its ARN.
  * @throws ServiceError InvalidArnException for services, groups and principals that do not exist
  */
 export async function principalId(principals: PrincipalResolver, arn: string): Promise<string> {
-  const id = await principals.uniqueIdOf(/^\d{12}$/.test(arn) ? `arn:aws:iam::${arn}:root` : arn);
+  const id = await principals.uniqueIdOf(arn);
   if (id === undefined) throw new ServiceError("InvalidArnException", `ARN does not refer to a valid principal: ${arn}`);
   return id;
 }

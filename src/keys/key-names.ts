@@ -3,6 +3,7 @@ import { keyArn } from "../lib/arn.js";
 import { ServiceError } from "../lib/errors.js";
 import { parseKeyReference } from "./identifiers.js";
 import type { Kms } from "./kms.js";
+import { loadAlias } from "./load.js";
 import { ensureManagedKey, MANAGED_ALIAS } from "./managed-keys.js";
 
 /** Who asks for which key, and when. */
@@ -26,7 +27,7 @@ export async function resolveKeyArn(kms: Kms, { region, account, keyId, nowMs }:
   }
   const owner = reference.account ?? account;
   if (reference.kind === "key") return keyArn(region, owner, reference.keyId);
-  const alias = await kms.tables.aliases.get(owner, region, reference.name);
+  const alias = await loadAlias(kms, owner, region, reference.name);
   if (alias !== undefined) return keyArn(region, owner, alias.clear.keyId);
   if (reference.name !== MANAGED_ALIAS || owner !== account || account === "") return undefined;
   return keyArn(region, owner, (await ensureManagedKey(kms, owner, region, nowMs)).keyId);

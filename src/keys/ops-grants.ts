@@ -10,18 +10,19 @@ import type {
 import { defineChange } from "./change.js";
 import { isChildOf } from "./grants.js";
 import { retiringRefs } from "./grant-parties.js";
-import { principalId, readGrantRequest } from "./grant-request.js";
+import { principalArn, principalId, readGrantRequest } from "./grant-request.js";
 import { dropGrant, newGrant, sameGrant } from "./grant-rows.js";
 import { grantToken, readGrantToken } from "./grant-tokens.js";
 import { hiddenKey } from "./denials.js";
 import { dryRunSucceeded } from "./dry-run.js";
 import { notFound } from "./identifiers.js";
 import { isGone, requireState } from "./key.js";
+import type { Key } from "./key.js";
 import { auditResource, keyFacts } from "./key-facts.js";
 import type { KeyFacts } from "./key-facts.js";
 import type { Kms } from "./kms.js";
 import { LIMITS, MAX_GRANTS_PER_KEY } from "./limits.js";
-import { loadKey } from "./load.js";
+import { loadGrant, loadKey } from "./load.js";
 import { accountOf, refuseManaged } from "./key-change.js";
 import { behind, page, pageSize, pageStart } from "./pages.js";
 import { iamPermission, keyPermission } from "./permission.js";
@@ -113,6 +114,12 @@ async function grantEntry(kms: Kms, keyId: string, grant: GrantClear): Promise<G
   };
 }
 
+/** The form in which grants hold a principal; for one that does not exist, what matches no grant. */
+async function storedPrincipal(kms: Kms, name: string): Promise<string> {
+  const arn = principalArn(name);
+  return (await kms.principals.uniqueIdOf(arn)) ?? arn;
+}
+
 /** The ARN that the principal has now; a deleted user or role shows as its unique id. */
 async function shownPrincipal(kms: Kms, id: string, arn: string): Promise<string> {
   return id === arn ? arn : ((await kms.principals.arnOf(id)) ?? id);
@@ -130,11 +137,11 @@ function listGrants(kms: Kms): AnyOperation {
     async run(input, { key }) {
       const { region, keyId } = key;
       const wanted = input.GranteePrincipal;
-      const grantee = wanted === undefined ? undefined : ((await kms.principals.uniqueIdOf(wanted)) ?? wanted);
+      const grantee = wanted === undefined ? undefined : await storedPrincipal(kms, wanted);
       const scope = ["ListGrants", region, keyId, input.GrantId ?? "", grantee ?? ""];
       const limit = pageSize(input, { byDefault: 50, max: 100 });
       const after = pageStart(kms.keyring, scope, input);
-      const rows = await matchingGrants(kms, [region, keyId], { grantId: input.GrantId, grantee, after, limit: limit + 1 });
+      const rows = await matchingGrants(kms, key, { grantId: input.GrantId, grantee, after, limit: limit + 1 });
       const lines = rows.map((row) => ({ place: row.key, item: row.clear }));
       const { items, ...rest } = page(kms.keyring, scope, limit, lines);
       return { Grants: await Promise.all(items.map((grant) => grantEntry(kms, keyId, grant))), ...rest };
@@ -149,15 +156,16 @@ interface GrantFilter {
   readonly limit: number;
 }
 
-async function matchingGrants(kms: Kms, key: readonly [string, string], filter: GrantFilter): Promise<Found<GrantClear>[]> {
+async function matchingGrants(kms: Kms, key: Key, filter: GrantFilter): Promise<Found<GrantClear>[]> {
   const { grantId, grantee, after, limit } = filter;
+  const prefix = [key.region, key.keyId];
   if (grantId !== undefined) {
-    const row = await kms.tables.grants.get(...key, grantId);
+    const row = await loadGrant(kms, key, grantId);
     return row === undefined || (grantee !== undefined && row.clear.grantee !== grantee) ? [] : [row];
   }
   const page = { limit, ...behind(after) };
-  if (grantee !== undefined) return kms.tables.grantees.list({ prefix: [...key, grantee], ...page });
-  return kms.tables.grants.list({ prefix: key, ...page });
+  if (grantee !== undefined) return kms.tables.grantees.list({ prefix: [...prefix, grantee], ...page });
+  return kms.tables.grants.list({ prefix, ...page });
 }
 
 function listRetirableGrants(kms: Kms): AnyOperation {
@@ -176,7 +184,7 @@ function listRetirableGrants(kms: Kms): AnyOperation {
     permissions: (_input, _facts, call) => [iamPermission("ListRetirableGrants", "*", call)],
     async run(input, { principal }, call) {
       const { region, nowMs } = call;
-      const retiring = (await kms.principals.uniqueIdOf(principal)) ?? principal;
+      const retiring = await storedPrincipal(kms, principal);
       const scope = ["ListRetirableGrants", accountOf(call), region, retiring];
       const limit = pageSize(input, { byDefault: 50, max: 100 });
       const after = pageStart(kms.keyring, scope, input);
@@ -227,7 +235,7 @@ async function retirementFacts(kms: Kms, input: RetireGrantRequest, call: Call):
     if (KeyId !== undefined || GrantId !== undefined) throw invalid("Specify either GrantToken, or KeyId and GrantId.");
     const place = readGrantToken(kms.keyring, GrantToken);
     const key = place.region === call.region ? await loadKey(kms, place.region, place.keyId, call.nowMs) : undefined;
-    const grant = key === undefined ? undefined : await kms.tables.grants.get(key.region, key.keyId, place.grantId);
+    const grant = key === undefined ? undefined : await loadGrant(kms, key, place.grantId);
     if (key !== undefined && grant !== undefined) return { key, grant };
     throw place.account === call.principal.accountId ? grantMissing(place.grantId) : hiddenKey(call, "kms:RetireGrant");
   }
@@ -240,7 +248,7 @@ async function grantFacts(
 ): Promise<GrantFacts> {
   const resolved = await resolveKey(kms, asked.keyId, { action: asked.action, crossAccount: true }, call);
   const { key } = resolved;
-  const grant = await kms.tables.grants.get(key.region, key.keyId, asked.grantId);
+  const grant = await loadGrant(kms, key, asked.grantId);
   if (grant !== undefined) return { ...resolved, grant };
   throw key.account === call.principal.accountId ? grantMissing(asked.grantId) : hiddenKey(call, asked.action);
 }

@@ -9,7 +9,7 @@ import { HOUSE_ACCOUNT, notFound, parseKeyReference } from "./identifiers.js";
 import type { KeyReference } from "./identifiers.js";
 import type { Key } from "./key.js";
 import type { Kms } from "./kms.js";
-import { loadKey } from "./load.js";
+import { loadAlias, loadKey } from "./load.js";
 import { ensureHouseKey, ensureManagedKey, MANAGED_ALIAS } from "./managed-keys.js";
 
 /** How an operation takes its key. */
@@ -58,7 +58,7 @@ export async function resolveKey(kms: Kms, text: string, rules: KeyRules, call: 
 async function aliasTarget(
   kms: Kms, reference: KeyReference & { kind: "alias" }, account: string, { rules, call }: { rules: KeyRules; call: Call },
 ): Promise<string | undefined> {
-  const found = await kms.tables.aliases.get(account, call.region, reference.name);
+  const found = await loadAlias(kms, account, call.region, reference.name);
   if (found !== undefined) return found.clear.keyId;
   // S3 makes `aws/s3` by its first use, DescribeKey by asking; nobody makes another account's.
   const creates = rules.createsManaged === true || call.viaService?.startsWith("s3.") === true;

@@ -196,9 +196,13 @@ test("who may retire a grant: retiring principal, grantee with RetireGrant, the 
   await fails(world.call("RetireGrant", { KeyId }), "ValidationException");
   const { GrantToken, GrantId } = await make();
   await fails(world.call("RetireGrant", { GrantToken, GrantId }), "ValidationException");
+  const { CiphertextBlob } = await world.call("Encrypt", { KeyId, Plaintext: text("x") });
   for (const token of ["x", `${GrantToken}A`, `AQpA${"A".repeat(200)}`, GrantToken?.slice(0, -2)]) {
     await fails(world.call("RetireGrant", { GrantToken: token }), "InvalidGrantTokenException");
-    await fails(world.call("Encrypt", { KeyId, Plaintext: text("x"), GrantTokens: [token] }), "InvalidGrantTokenException");
+    const GrantTokens = [token];
+    await fails(world.call("Encrypt", { KeyId, Plaintext: text("x"), GrantTokens }), "InvalidGrantTokenException");
+    await fails(world.call("Decrypt", { CiphertextBlob, GrantTokens }), "InvalidGrantTokenException");
+    await fails(world.call("ReEncrypt", { CiphertextBlob, DestinationKeyId: KeyId, GrantTokens }), "InvalidGrantTokenException");
   }
   await world.call("Encrypt", { KeyId, Plaintext: text("x"), GrantTokens: Array.from({ length: 10 }, () => GrantToken) });
   await fails(
@@ -232,6 +236,22 @@ test("grantees: users, roles, sessions, accounts; not services, groups or strang
   world.identities.set(userArn("carol"), document({ Effect: "Allow", Action: "s3:*", Resource: "*" }));
   await fails(encrypt(carol), "AccessDeniedException");
   await encrypt({ as: root(AWAY) });
+});
+
+test("an account is one grantee, by its id or by its root's ARN", async () => {
+  const { world, KeyId } = await closed();
+  const give = (GranteePrincipal: string, as: CallAs = {}): Promise<unknown> => world.call(
+    "CreateGrant", { KeyId, GranteePrincipal, RetiringPrincipal: GranteePrincipal, Operations: ["Encrypt"] }, as,
+  );
+  for (const key of ["kms:GranteePrincipal", "kms:RetiringPrincipal"]) {
+    const notAway = { Effect: "Deny", Action: "kms:CreateGrant", Resource: "*", Condition: { ArnEquals: { [key]: rootArn(AWAY) } } };
+    world.identities.set(userArn("alice"), document({ Effect: "Allow", Action: "*", Resource: "*" }, notAway));
+    for (const name of [rootArn(AWAY), AWAY]) await fails(give(name, alice), "AccessDeniedException", /explicit deny/);
+  }
+  await give(AWAY);
+  for (const name of [rootArn(AWAY), AWAY]) {
+    assert.equal((await world.call("ListGrants", { KeyId, GranteePrincipal: name })).Grants?.[0]?.GranteePrincipal, rootArn(AWAY));
+  }
 });
 
 test("a grant is the person's, not the name's", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { resolveKeyArn } from "../../src/keys/key-names.js";
 import { AWAY, allow, DELEGATED, document, fails, HOME, root, text, user, userArn, World } from "./support.js";
 import type { OperationName } from "./support.js";
 
@@ -36,6 +37,24 @@ test("regression 27: identifiers that are no key id, ARN or alias name", async (
   );
   await fails(world.call("DescribeKey", { KeyId: "arn:aws:kms:us-east-1:nonsense:key/x" }), "InvalidArnException");
   await fails(encrypt("arn:aws:s3:::bucket"), "NotFoundException");
+});
+
+test("a name that no alias or grant can have is absent, however long or strange it is", async () => {
+  const world = new World();
+  const { KeyId } = await world.key();
+  for (const name of [`alias/${"a".repeat(1950)}`, `alias/${"a".repeat(251)}`, "alias/\ud800", "alias/\u00e9", "alias/a b"]) {
+    const arn = `arn:aws:kms:us-east-1:${HOME}:${name}`;
+    for (const id of [name, arn]) {
+      await fails(world.call("DescribeKey", { KeyId: id }), "NotFoundException", `Alias ${arn} is not found.`);
+    }
+    const foreign = `arn:aws:kms:us-east-1:${AWAY}:${name}`;
+    await fails(world.call("DescribeKey", { KeyId: foreign }), "AccessDeniedException");
+    assert.equal(await resolveKeyArn(world.kms, { region: "us-east-1", account: HOME, keyId: name, nowMs: 0 }), undefined);
+  }
+  for (const GrantId of ["\ud800", "x".repeat(128), "F".repeat(64)]) {
+    await fails(world.call("RevokeGrant", { KeyId, GrantId }), "NotFoundException", `Grant ID ${GrantId} not found`);
+    assert.deepEqual((await world.call("ListGrants", { KeyId, GrantId })).Grants, []);
+  }
 });
 
 test("aliases stand for keys only where AWS accepts them", async () => {
@@ -258,7 +277,8 @@ test("regression 30: pages follow each other, markers are bound to their list an
   assert.deepEqual(names, ["alias/a", "alias/aws/s3", "alias/b", "alias/y", "alias/z"]);
 
   const { NextMarker: genuine = "" } = await world.call("ListAliases", { Limit: 1 });
-  for (const wrong of ["x", "!", genuine.slice(0, -1), `${genuine}A`, `A${genuine.slice(1)}`]) {
+  const altered = `${genuine.startsWith("A") ? "B" : "A"}${genuine.slice(1)}`;
+  for (const wrong of ["x", "!", genuine.slice(0, -1), `${genuine}A`, altered]) {
     await fails(world.call("ListAliases", { Marker: wrong }), "InvalidMarkerException");
   }
   await fails(world.call("ListKeys", { Marker: genuine }), "InvalidMarkerException");
