@@ -181,8 +181,9 @@ function internalErrorOf(service: Service, cause: unknown): ServiceError {
     case "s3-control":
       return new ServiceError("InternalError", "We encountered an internal error. Please try again.", { status: 500, cause });
     case "kms":
-    case "coffer":
       return new ServiceError("KMSInternalException", "The request was rejected because an internal exception occurred.", { status: 500, cause });
+    case "coffer":
+      return new ServiceError("InternalFailure", "The request could not be processed because of an internal error.", { status: 500, cause });
     case "iam":
     case "sts":
       return new ServiceError("ServiceFailure", "The request processing has failed because of an unknown error, exception or failure.", { status: 500, cause });

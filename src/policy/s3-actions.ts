@@ -47,6 +47,9 @@ export const S3_ACTIONS: ReadonlyMap<string, ResourceType> = new Map([
   ...words(OTHER_ACTIONS).map((name) => [name.toLowerCase(), "other"] as const),
 ]);
 
+/** Coffer's own actions on objects, which a bucket policy may name as well; lower case, with prefix. */
+export const COFFER_OBJECT_ACTIONS: ReadonlySet<string> = new Set(["coffer:inspectobject"]);
+
 const LISTS = "ListBucket ListBucketVersions";
 const VERSIONED = `GetObjectVersion GetObjectVersionAcl PutObjectVersionAcl GetObjectVersionTagging PutObjectVersionTagging
   DeleteObjectVersionTagging GetObjectVersionAttributes GetObjectVersionTorrent DeleteObjectVersion`;

@@ -5,7 +5,7 @@
 import { ServiceError } from "../lib/errors.js";
 import { globOf, matchesGlob } from "./match.js";
 import { PolicyFault, readPolicy, type Fault } from "./parse.js";
-import { actionsOfKey, S3_ACTIONS, type ResourceType } from "./s3-actions.js";
+import { actionsOfKey, COFFER_OBJECT_ACTIONS, S3_ACTIONS, type ResourceType } from "./s3-actions.js";
 import type { Policy, Statement } from "./types.js";
 
 /** 20 KB. */
@@ -68,15 +68,17 @@ function checkStatement(statement: Statement, version: Policy["version"], bucket
   for (const { names, wildcard } of actions) {
     // AWS lets wildcards (`s3:Get*`) fit either type, and NotAction names what is *not* meant.
     if (wildcard || statement.actions.not) continue;
-    if (!names.some((name) => types.has(S3_ACTIONS.get(name) ?? "other"))) {
+    if (!names.some((name) => types.has(typeOf(name)))) {
       throw malformed("Action does not apply to any resource(s) in statement");
     }
   }
   checkConditionKeys(statement, actions.flatMap(({ names }) => names), types);
 }
 
+const typeOf = (name: string): ResourceType => (COFFER_OBJECT_ACTIONS.has(name) ? "object" : S3_ACTIONS.get(name) ?? "other");
+
 interface ActionMatch {
-  /** Lower case, without prefix; never empty. */
+  /** Lower case, S3's without prefix; never empty. */
   readonly names: readonly string[];
   readonly wildcard: boolean;
 }
@@ -85,9 +87,17 @@ function actionsMatching(pattern: string): ActionMatch {
   const lower = pattern.toLowerCase();
   const all = [...S3_ACTIONS.keys()];
   if (lower === "*") return { names: all, wildcard: true };
+  if (lower.startsWith("coffer:")) return cofferActionsMatching(pattern);
   if (!lower.startsWith("s3:")) throw new PolicyFault("action", pattern);
   const glob = globOf(lower.slice(3));
   const names = all.filter((name) => matchesGlob(glob, name));
+  if (names.length === 0) throw new PolicyFault("action", pattern);
+  return { names, wildcard: glob.kind !== "exact" };
+}
+
+function cofferActionsMatching(pattern: string): ActionMatch {
+  const glob = globOf(pattern.toLowerCase());
+  const names = [...COFFER_OBJECT_ACTIONS].filter((name) => matchesGlob(glob, name));
   if (names.length === 0) throw new PolicyFault("action", pattern);
   return { names, wildcard: glob.kind !== "exact" };
 }
@@ -119,7 +129,7 @@ function checkConditionKeys(statement: Statement, actions: readonly string[], ty
     const fillers = actionsOfKey(key);
     if (fillers === undefined) throw malformed("Policy has an invalid condition key");
     if (fillers === "every" || statement.actions.not) continue;
-    if (!actions.some((name) => fillers.has(name) && types.has(S3_ACTIONS.get(name) ?? "other"))) {
+    if (!actions.some((name) => fillers.has(name) && types.has(typeOf(name)))) {
       throw malformed("Conditions do not apply to combination of actions and resources in statement");
     }
   }

@@ -82,8 +82,7 @@ function routeTarget(target: string, rawPath: string): RoutedOperation {
   for (const [prefix, service] of TARGETS) {
     if (!target.startsWith(prefix)) continue;
     const operation = target.slice(prefix.length);
-    if (service === "kms" && operationTable("kms", operation) === undefined) break;
-    if (!/^[A-Za-z0-9]{1,64}$/.test(operation)) break;
+    if (operationTable(service, operation) === undefined) break;
     return { kind: "operation", service, operation, rawPath, query: new Map() };
   }
   throw new ServiceError("UnknownOperationException", "", { status: 400 });

@@ -115,6 +115,18 @@ test("actions: known, of S3, and fitting a resource of the statement", () => {
   for (const [over, message] of rows) assert.equal(refusal(policy(over)), message, JSON.stringify(over));
 });
 
+test("actions of Coffer's own on objects may be named beside S3's", () => {
+  const bucket = "arn:aws:s3:::bucket";
+  const rows: [object, string | undefined][] = [
+    [{ Action: "coffer:InspectObject" }, undefined], [{ Action: ["s3:GetObject", "COFFER:inspectobject"] }, undefined],
+    [{ Action: "coffer:*" }, undefined], [{ Action: "coffer:InspectObject", Resource: bucket }, APPLY],
+    [{ Action: "coffer:LookupAuditEvents" }, ACTION], [{ Action: "coffer:" }, ACTION], [{ Action: "coffer:Delete*" }, ACTION],
+    [{ Action: "coffer:InspectObject", Condition: { IpAddress: { "aws:SourceIp": "10.0.0.0/8" } } }, undefined],
+    [{ Action: "coffer:InspectObject", Condition: { StringEquals: { "s3:prefix": "x" } } }, COMBINATION],
+  ];
+  for (const [over, message] of rows) assert.equal(refusal(policy(over)), message, JSON.stringify(over));
+});
+
 test("resources: this bucket and what is in it", () => {
   for (const resource of [
     "*", "", "bucket", "arn:aws:s3:::other/*", "arn:aws:s3:::bucket2/*", "arn:aws:s3:us-east-1::bucket/*",

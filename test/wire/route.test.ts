@@ -298,6 +298,8 @@ test("KMS and Coffer's verbs are told by X-Amz-Target", () => {
     "TrentService.constructor",
     "Other.Encrypt",
     "Coffer.../x",
+    "Coffer.Nope",
+    "Coffer.__proto__",
   ]) {
     assert.throws(() => at("POST", "/", { "x-amz-target": target }), refused("UnknownOperationException"), target);
   }
