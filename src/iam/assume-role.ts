@@ -98,7 +98,8 @@ async function resolve(room: IamRoom, input: AssumeRoleRequest, call: Call): Pro
 }
 
 function contextOf(input: AssumeRoleRequest, facts: Facts): Context {
-  const { role, tags, transitive, sourceIdentity } = facts;
+  const { role, tags, sourceIdentity } = facts;
+  const asked = input.TransitiveTagKeys ?? [];
   const optional: Record<string, string | undefined> = {
     "sts:ExternalId": input.ExternalId,
     "sts:SourceIdentity": sourceIdentity,
@@ -110,7 +111,7 @@ function contextOf(input: AssumeRoleRequest, facts: Facts): Context {
     ...requestTags(tags),
     ...Object.fromEntries(present),
     "sts:RoleSessionName": input.RoleSessionName,
-    ...(transitive.length === 0 ? {} : { "sts:TransitiveTagKeys": transitive }),
+    ...(asked.length === 0 ? {} : { "sts:TransitiveTagKeys": asked }),
   };
 }
 

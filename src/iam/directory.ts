@@ -23,7 +23,6 @@ export interface DirectoryDependencies {
   readonly uses: KeyUse;
 }
 
-const ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess";
 /** A row that vanished between two reads belongs to an entity that changed: it is read again, this often. */
 const READ_ATTEMPTS = 5;
 
@@ -115,10 +114,13 @@ export class IamDirectory implements Directory {
     throw new Error("invariant: an attached policy or group does not exist");
   }
 
-  /** Federated sessions of the root user are limited by their session policies only. */
+  /**
+   * Root's own calls need no policy; its federated sessions are limited by their session policies only. Whoever had a user
+   * or role that is gone by now had a boundary and Denies too: nothing is left to them.
+   */
   #withoutEntity(principal: Principal, session: Session | undefined): readonly PolicySource[] {
-    if (principal.type !== "FederatedUser" || session?.issuer.type !== "root") return [];
-    return [{ id: ADMINISTRATOR, policy: parseIdentityDocument(ALLOW_ALL) }];
+    if (principal.type === "FederatedUser" && session?.issuer.type === "root") return [EVERYTHING];
+    return principal.type === "Account" ? [] : [NOTHING];
   }
 
   async #entityOf(principal: Principal, session: Session | undefined): Promise<Entity | undefined> {
@@ -155,12 +157,12 @@ export class IamDirectory implements Directory {
     return { id: view.arn, policy: this.#lookup.defaultVersion(view) };
   }
 
-  /** Session policies; where one that was passed no longer exists, nothing is allowed: it may have held a Deny. */
+  /** Session policies; where one that was passed no longer exists, everything is denied: it may have held a Deny. */
   async #sessionPart(session: Session): Promise<{ readonly session?: readonly PolicySource[] }> {
     const { policy, policyArns = [] } = session;
     if (policy === undefined && policyArns.length === 0) return {};
     const views = await this.#lookup.managedPolicies(policyArns);
-    if (!views.every((view) => view !== undefined)) return { session: [] };
+    if (!views.every((view) => view !== undefined)) return { session: [NOTHING] };
     const managed = views.map((view) => this.#managedSource(view));
     if (policy === undefined) return { session: managed };
     const key = Buffer.from(policy, "utf8");
@@ -169,7 +171,13 @@ export class IamDirectory implements Directory {
   }
 }
 
-const ALLOW_ALL = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}';
+/** All of everything, allowed or denied. */
+const all = (id: string, Effect: "Allow" | "Deny"): PolicySource => {
+  const statement = { Effect, Action: "*", Resource: "*" };
+  return { id, policy: parseIdentityDocument(JSON.stringify({ Version: "2012-10-17", Statement: statement })) };
+};
+const EVERYTHING = all("arn:aws:iam::aws:policy/AdministratorAccess", "Allow");
+const NOTHING = all("of what no longer exists", "Deny");
 
 /** The caller's account; IAM and STS are never called without one. */
 export function accountOf(principal: Principal): string {

@@ -24,11 +24,14 @@ export interface PolicyName {
   readonly name: string;
 }
 
+/** IAM's longest path and name; what is longer names nothing, and would not fit the store's keys either. */
+const fits = (path: string, name: string): boolean => path.length <= 512 && name.length <= 128;
+
 const POLICY_ARN = /^arn:aws:iam::([0-9]{12}|aws):policy(\/(?:[A-Za-z0-9.,+@=_-]+\/)*)([\w+=,.@-]+)$/;
 
 export function parsePolicyArn(arn: string): PolicyName | undefined {
   const [, account, path, name] = POLICY_ARN.exec(arn) ?? [];
-  if (account === undefined || path === undefined || name === undefined) return undefined;
+  if (account === undefined || path === undefined || name === undefined || !fits(path, name)) return undefined;
   return { account, path, name };
 }
 
@@ -39,6 +42,6 @@ export function parseEntityArn(
   arn: string,
 ): { readonly account: string; readonly kind: "user" | "role"; readonly path: string; readonly name: string } | undefined {
   const [, account, kind, path, name] = ENTITY_ARN.exec(arn) ?? [];
-  if (account === undefined || path === undefined || name === undefined) return undefined;
+  if (account === undefined || path === undefined || name === undefined || !fits(path, name)) return undefined;
   return { account, kind: kind === "role" ? "role" : "user", path, name };
 }

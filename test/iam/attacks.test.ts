@@ -1,6 +1,8 @@
 /** Self-escalation and stale rights: docs/reference/authorization.md §7, numbers in the titles. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { evaluate } from "../../src/policy/evaluate.js";
+import { parsePolicy } from "../../src/policy/parse.js";
 import { ACCOUNT, allow, deny, fails, house, keysOf, policy, policyArn, roleArn, text, trusting, userArn } from "./support.js";
 
 const ALL = text(policy(allow("*")));
@@ -118,6 +120,33 @@ describe("sessions (#17, #28)", () => {
 });
 
 describe("stale rights (#19, #30)", () => {
+  it("who lost its user, role or a session policy is let in nowhere, not even where everyone is", async () => {
+    const { root, user, as, iam, credential } = await house();
+    const ann = await user("ann", policy(allow("*")));
+    await root.iam("CreateRole", { RoleName: "r", AssumeRolePolicyDocument: trusting({ AWS: userArn("ann") }) });
+    await root.iam("CreatePolicy", { PolicyName: "m", PolicyDocument: text(policy(deny("s3:*"))) });
+    const input = { RoleArn: roleArn("r"), RoleSessionName: "job" };
+    const plain = keysOf((await ann.sts("AssumeRole", input))["Credentials"]);
+    const limited = keysOf((await ann.sts("AssumeRole", { ...input, PolicyArns: [{ arn: policyArn("m") }] }))["Credentials"]);
+    const everyone = text(policy({ ...allow("s3:*"), Principal: "*" }));
+    const open = {
+      action: "s3:GetObject", resource: "arn:aws:s3:::b/k", resourcePolicy: { id: "bucket/b", policy: parsePolicy(everyone, "bucket") },
+    };
+    assert.equal((await as(plain).decide(open)).effect, "Allow");
+    assert.equal((await as(limited).decide(open)).effect, "Deny");
+    await root.iam("DeletePolicy", { PolicyArn: policyArn("m") });
+    assert.equal((await as(limited).decide(open)).effect, "Deny");
+    const principals = await Promise.all([plain, ann.keys].map(async (keys) => (await credential(keys)).principal));
+    await root.iam("DeleteRole", { RoleName: "r" });
+    await root.iam("DeleteAccessKey", { UserName: "ann", AccessKeyId: ann.keys.accessKeyId });
+    await root.iam("DeleteUserPolicy", { UserName: "ann", PolicyName: "own" });
+    await root.iam("DeleteUser", { UserName: "ann" });
+    // Between the proof of the signature and the decision.
+    for (const principal of principals) {
+      assert.equal(evaluate(principal, open, await iam.directory.policiesOf(principal)).effect, "Deny", principal.type);
+    }
+  });
+
   it("a new Deny, a detached policy and a deleted user count at the next request", async () => {
     const { root, user } = await house();
     const ann = await user("ann");

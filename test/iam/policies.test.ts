@@ -114,6 +114,13 @@ describe("managed policies", () => {
         root.iam("DetachUserPolicy", { UserName: "u", PolicyArn: arn }), "NoSuchEntity", `Policy ${arn} was not found.`,
       );
     }
+    const long = policyArn("n".repeat(1950));
+    await fails(
+      root.iam("AttachUserPolicy", { UserName: "u", PolicyArn: long }), "NoSuchEntity",
+      `Policy ${long} does not exist or is not attachable.`,
+    );
+    await fails(root.iam("GetPolicy", { PolicyArn: long }), "NoSuchEntity", `Policy ${long} was not found.`);
+    await fails(root.iam("PutUserPermissionsBoundary", { UserName: "u", PermissionsBoundary: long }), "InvalidInput");
     await fails(root.iam("GetPolicy", { PolicyArn: theirs }), "NoSuchEntity", `Policy ${theirs} was not found.`);
     await fails(root.iam("GetPolicy", { PolicyArn: "arn:aws:iam::x" }), "ValidationError", "Invalid ARN:  Could not be parsed!");
     await fails(

@@ -259,6 +259,18 @@ describe("AssumeRole", () => {
     );
   });
 
+  it("sts:TransitiveTagKeys holds the keys as they were asked for", async () => {
+    const made = await house();
+    const ann = await made.user("ann");
+    const Condition = { "ForAllValues:StringEquals": { "sts:TransitiveTagKeys": ["Project", "Department"] } };
+    await role(made, "r", trusting({ AWS: userArn("ann") }, ["sts:AssumeRole", "sts:TagSession"], { Condition }));
+    const assume = (Key: string): Promise<unknown> => ann.sts("AssumeRole", {
+      RoleArn: roleArn("r"), RoleSessionName: "job", Tags: [{ Key, Value: "x" }], TransitiveTagKeys: [Key],
+    });
+    await assume("Project");
+    await fails(assume("Team"), "AccessDenied");
+  });
+
   it("a source identity needs its right, stays through a chain and cannot be changed", async () => {
     const made = await house();
     const ann = await made.user("ann");
