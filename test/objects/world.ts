@@ -8,6 +8,7 @@ import { LiveCall } from "../../src/gate/call.js";
 import type { Authentication, PrincipalResolver } from "../../src/gate/contract.js";
 import type { GateDependencies } from "../../src/gate/gate.js";
 import { Registry } from "../../src/gate/registry.js";
+import { mayDescribeKey } from "../../src/keys/describe-right.js";
 import { openKms } from "../../src/keys/kms.js";
 import { houseKeyArn } from "../../src/keys/managed-keys.js";
 import { resolveKeyArn } from "../../src/keys/key-names.js";
@@ -162,6 +163,7 @@ export class World {
       log,
       houseKeyArn,
       resolveKeyArn: (region, account, keyId) => resolveKeyArn(kms, { region, account, keyId, nowMs: this.clock.now() }),
+      mayDescribeKey: (call, arn) => mayDescribeKey(kms, arn, call),
       principals,
       canonicalIdOf: (account) => account.padEnd(64, "0"),
       settings: {
