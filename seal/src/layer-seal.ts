@@ -59,8 +59,9 @@ class SealedPieces {
     this.#cipher = chunkCipher(layer, 0);
     this.#room = layer.suite.chunkBytes;
   }
+  /** INVARIANT: only between chunks. Taken within one, the rest of it and its tag would not be counted in the next buffer's size. */
   get full(): boolean {
-    return this.#at >= this.#pieceBytes;
+    return this.#room === this.#layer.suite.chunkBytes && this.#at >= this.#pieceBytes;
   }
   /** Encrypts bytes of `piece` from `at` on, up to the end of the chunk; returns how many. */
   add(piece: Uint8Array, at: number): number {

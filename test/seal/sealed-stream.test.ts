@@ -54,6 +54,21 @@ for (const layers of [1, 2]) {
     });
   }
 
+  test(`${layers} layer(s): input cut anywhere around the 1 MiB at which output leaves, and one cut the more just after`, async () => {
+    const segment = { ...fixedSegment(layers), segmentId: newSegmentId() };
+    const plain = pattern(33 * CHUNK + 5);
+    const expected = sealSegment({ ...segment }, plain).length;
+    for (let before = -3; before <= 80; before++) {
+      const first = 16 * CHUNK - before;
+      for (const sizes of [[first, CHUNK], [first, before + 1, plain.length], [first - 1, 1, 16 * CHUNK, 3, plain.length]]) {
+        const sealer = segmentSealer(segment);
+        const sealed = await collect(sealer.seal(pieces(plain, ...sizes.map((size) => Math.max(0, size)))));
+        assert.equal(sealed.length, expected, `cut ${before} before, ${sizes.join(", ")}`);
+        assert.ok(openSegment(segment, sealed, { prefixes: sealer.prefixes, sizeBytes: plain.length }).equals(plain));
+      }
+    }
+  });
+
   test(`${layers} layer(s): any range of any size equals the slice`, async () => {
     for (const size of SIZES.filter((each) => each > 0)) {
       const segment = { ...fixedSegment(layers), segmentId: newSegmentId() };
