@@ -148,7 +148,10 @@ export interface Credential {
 
 /** Resolves principals in resource policies when they are saved, and back when they are read. Given by the iam room. */
 export interface PrincipalResolver {
-  /** Unique id (`AIDA…`, `AROA…`) of a user or role ARN; the ARN itself for account roots of known accounts and sessions; undefined: does not exist. */
+  /**
+   * Unique id (`AIDA…`, `AROA…`) of a user or role ARN, `AROA…:name` of a role session's; the ARN itself for roots of known
+   * accounts and federated users; undefined: does not exist.
+   */
   uniqueIdOf(arn: string): Promise<string | undefined>;
   /** The ARN that a unique id stands for now; undefined when the entity is gone. */
   arnOf(uniqueId: string): Promise<string | undefined>;

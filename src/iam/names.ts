@@ -35,6 +35,16 @@ export function parsePolicyArn(arn: string): PolicyName | undefined {
   return { account, path, name };
 }
 
+const SESSION_ARN = /^arn:aws:sts::([0-9]{12}):(assumed-role\/([\w+=,.@-]{1,64})|federated-user)\/([\w+=,.@-]{2,64})$/;
+
+/** ARN of temporary credentials: of a role's session, or without `role` of a federated user. */
+export function parseSessionArn(
+  arn: string,
+): { readonly account: string; readonly role: string | undefined; readonly name: string } | undefined {
+  const [, account, , role, name] = SESSION_ARN.exec(arn) ?? [];
+  return account === undefined || name === undefined ? undefined : { account, role, name };
+}
+
 const ENTITY_ARN = /^arn:aws:iam::([0-9]{12}):(user|role)(\/(?:[\u0021-\u007E]+\/)?)([\w+=,.@-]+)$/;
 
 /** A user's or role's ARN taken apart. */

@@ -8,7 +8,7 @@ import type { PrincipalResolver } from "../gate/contract.js";
 import type { Principal } from "../policy/types.js";
 import type { Tag } from "./fields.js";
 import type { Lookup } from "./lookup.js";
-import { assumedRoleArn, canonicalUserId, federatedUserArn, isAccountId, parseEntityArn } from "./names.js";
+import { assumedRoleArn, canonicalUserId, federatedUserArn, isAccountId, parseEntityArn, parseSessionArn } from "./names.js";
 import { lower, type Entity } from "./records.js";
 import type { Session } from "./session-token.js";
 
@@ -93,13 +93,12 @@ export function principalResolver(lookup: Lookup): PrincipalResolver {
   const accountExists = async (accountId: string): Promise<boolean> =>
     isAccountId(accountId) && (await lookup.tables.accounts.get(accountId)) !== undefined;
 
-  const sessionArnExists = async (account: string, resource: string): Promise<boolean> => {
-    const [kind, name = "", session = "", ...more] = resource.split("/");
-    if (kind === "assumed-role" && session !== "" && more.length === 0) {
-      const role = await lookup.entity("role", account, name);
-      return role?.clear.name === name;
-    }
-    return kind === "federated-user" && name !== "" && session === "" && accountExists(account);
+  const sessionId = async (arn: string): Promise<string | undefined> => {
+    const session = parseSessionArn(arn);
+    if (session === undefined) return undefined;
+    if (session.role === undefined) return (await accountExists(session.account)) ? arn : undefined;
+    const role = await lookup.entity("role", session.account, session.role);
+    return role?.clear.name === session.role ? `${role.clear.id}:${session.name}` : undefined;
   };
 
   return {
@@ -107,15 +106,17 @@ export function principalResolver(lookup: Lookup): PrincipalResolver {
     async uniqueIdOf(arn) {
       const parsed = parseArn(arn);
       if (parsed === undefined || parsed.partition !== "aws" || parsed.region !== "") return undefined;
-      if (parsed.service === "sts") return (await sessionArnExists(parsed.account, parsed.resource)) ? arn : undefined;
+      if (parsed.service === "sts") return sessionId(arn);
       if (parsed.service === "iam" && parsed.resource === "root") return (await accountExists(parsed.account)) ? arn : undefined;
       const entity = parseEntityArn(arn);
       if (entity === undefined) return undefined;
       return (await lookup.entityOfArn(entity.kind, entity.account, entity.name, arn))?.clear.id;
     },
     async arnOf(uniqueId) {
-      const entity = await lookup.byUniqueId(uniqueId);
-      return entity === undefined || entity.kind === "group" ? undefined : entity.arn;
+      const [id = "", session] = uniqueId.split(":");
+      const entity = await lookup.byUniqueId(id);
+      if (entity === undefined || entity.kind === "group") return undefined;
+      return session === undefined ? entity.arn : assumedRoleArn(entity.clear.accountId, entity.clear.name, session);
     },
   };
 }

@@ -29,10 +29,11 @@ export async function grantsOf(kms: Kms, key: Key, principal: Principal): Promis
   return { own, account: names.has(account) ? [] : await granteeRows(kms, key, account) };
 }
 
-/** The forms under which a principal may be grantee or retiring principal: unique id of user or role, own ARN. */
+/** The forms under which a principal may be grantee or retiring principal: unique id of user, role or session, own ARN. */
 export function granteeNames(principal: Principal): string[] {
   const names: string[] = [];
   if (principal.uniqueId !== undefined) names.push(principal.uniqueId);
+  if (principal.type === "AssumedRole") names.push(principal.userId);
   if (principal.arn !== undefined) names.push(principal.arn);
   return names;
 }

@@ -78,7 +78,7 @@ export interface GrantClear {
   readonly name?: string;
   readonly createdMs: number;
   readonly issuingAccount: string;
-  /** Unique id of a user or role; ARN of a session, federated user or account root. */
+  /** Unique id of a user, role or role session (`AROA…:name`); ARN of a federated user or account root. */
   readonly grantee: string;
   readonly granteeArn: string;
   readonly retiring?: string;

@@ -208,7 +208,8 @@ function principalEntries(node: JsonNode): readonly PrincipalEntry[] {
 }
 
 const ACCOUNT = /^[0-9]{12}$/;
-const UNIQUE_ID = /^A(?:IDA|ROA)[A-Z0-9]{12,124}$/;
+/** Of a user, of a role, of one session of a role. */
+const UNIQUE_ID = /^(?:AIDA[A-Z0-9]{12,124}|AROA[A-Z0-9]{12,124}(?::[\w+=,.@-]{2,64})?)$/;
 const IAM_PRINCIPAL = /^arn:aws(?:-cn|-us-gov)?:iam::[0-9]{12}:(?:root|(?:user|role)\/[\x21-\x7e]+)$/;
 const STS_PRINCIPAL =
   /^arn:aws(?:-cn|-us-gov)?:sts::[0-9]{12}:(?:assumed-role\/[\w+=,.@-]+\/[\w+=,.@-]+|federated-user\/[\w+=,.@-]+)$/;

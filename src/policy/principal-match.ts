@@ -18,8 +18,9 @@ export interface CompiledPrincipals {
   readonly anyone: boolean;
   /** 12-digit ids named by root ARN. */
   readonly accounts: ReadonlySet<string>;
+  /** Of users and roles; `AROA…:name` of sessions. */
   readonly uniqueIds: ReadonlySet<string>;
-  /** Sessions; and users and roles that nobody resolved: these count for Deny only. */
+  /** Federated users; and what nobody resolved: of that, users and roles count for Deny only. */
   readonly arns: ReadonlySet<string>;
   readonly services: ReadonlySet<string>;
   readonly canonicalIds: ReadonlySet<string>;
@@ -52,9 +53,9 @@ export function compilePrincipals(principals: NonNullable<Statement["principals"
 export function allowReach(principals: CompiledPrincipals, principal: Principal): Reach | undefined {
   if (principals.not) return undefined;
   if (principals.anyone) return "direct";
-  const { type, uniqueId, arn, issuerUniqueId } = principal;
+  const { type, uniqueId, issuerUniqueId } = principal;
   // Strongest first: one Allow may name both the role and the session.
-  if (arn !== undefined && SESSION.test(arn) && principals.arns.has(arn)) return "direct";
+  if (namesSession(principals, principal)) return "direct";
   if (uniqueId !== undefined && principals.uniqueIds.has(uniqueId)) return type === "User" ? "direct" : "principal";
   if (issuerUniqueId !== undefined && principals.uniqueIds.has(issuerUniqueId)) return "principal";
   if (namesAccount(principals, principal)) return "account";
@@ -76,14 +77,20 @@ export function denyReaches(principals: CompiledPrincipals, principal: Principal
 /** NotPrincipal spares a caller only if each of its names is listed: account, user or role, and session. */
 function spared(principals: CompiledPrincipals, principal: Principal): boolean {
   if (principals.anyone) return true;
-  const { type, uniqueId, arn } = principal;
+  const { type, uniqueId } = principal;
   if (type === "Service" || type === "Anonymous") return namesService(principals, principal);
   if (!namesAccount(principals, principal)) return false;
   if (type === "Account") return true;
   const named = uniqueId !== undefined && principals.uniqueIds.has(uniqueId);
-  const session = arn !== undefined && principals.arns.has(arn);
+  const session = namesSession(principals, principal);
   if (type === "User") return named;
   return type === "AssumedRole" ? named && session : session;
+}
+
+/** By `aws:userid` for role sessions, so that a re-created role's sessions are strangers; federated users have only an ARN. */
+function namesSession(principals: CompiledPrincipals, { type, arn, userId }: Principal): boolean {
+  if (type === "AssumedRole" && principals.uniqueIds.has(userId)) return true;
+  return arn !== undefined && SESSION.test(arn) && principals.arns.has(arn);
 }
 
 function namesAccount(principals: CompiledPrincipals, { accountId, canonicalId }: Principal): boolean {

@@ -8,7 +8,10 @@ import { statementNodes } from "./parse.js";
 
 /** What the iam room knows about principals. */
 export interface PrincipalLookup {
-  /** Unique id of a user or role; the ARN itself for roots of known accounts and sessions; undefined: does not exist. */
+  /**
+   * Unique id of a user or role, `AROA…:name` of a role's session; the ARN itself for roots of known accounts and federated
+   * users; undefined: does not exist.
+   */
   uniqueIdOf(arn: string): Promise<string | undefined>;
   /** The ARN that a unique id stands for now; undefined when the entity is gone. */
   arnOf(uniqueId: string): Promise<string | undefined>;
@@ -23,7 +26,7 @@ export interface ResolvedPolicy {
 }
 
 /**
- * Replaces user and role ARNs by unique ids.
+ * Replaces ARNs of users, roles and role sessions by unique ids.
  * @param text accepted by a validator
  */
 export async function resolvePrincipals(text: string, lookup: PrincipalLookup): Promise<ResolvedPolicy> {
@@ -51,7 +54,7 @@ async function storedForm(value: string, lookup: PrincipalLookup): Promise<strin
 export async function displayPrincipals(text: string, lookup: PrincipalLookup): Promise<string> {
   const arns = new Map<string, string>();
   for (const value of principalsOf(text)) {
-    if (!/^A[A-Z0-9]+$/.test(value)) continue;
+    if (!/^A[A-Z0-9]+(?::[\w+=,.@-]+)?$/.test(value)) continue;
     const arn = await lookup.arnOf(value);
     if (arn !== undefined) arns.set(value, arn);
   }

@@ -129,9 +129,8 @@ describe("stale rights (#19, #30)", () => {
     const plain = keysOf((await ann.sts("AssumeRole", input))["Credentials"]);
     const limited = keysOf((await ann.sts("AssumeRole", { ...input, PolicyArns: [{ arn: policyArn("m") }] }))["Credentials"]);
     const everyone = text(policy({ ...allow("s3:*"), Principal: "*" }));
-    const open = {
-      action: "s3:GetObject", resource: "arn:aws:s3:::b/k", resourcePolicy: { id: "bucket/b", policy: parsePolicy(everyone, "bucket") },
-    };
+    const resourcePolicy = { id: "bucket/b", policy: parsePolicy(everyone, "bucket") };
+    const open = { action: "s3:GetObject", resource: "arn:aws:s3:::b/k", resourcePolicy };
     assert.equal((await as(plain).decide(open)).effect, "Allow");
     assert.equal((await as(limited).decide(open)).effect, "Deny");
     await root.iam("DeletePolicy", { PolicyArn: policyArn("m") });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { ACCOUNT, allow, fails, house, list, OTHER, policy, roleArn, str, text, trusting, userArn } from "./support.js";
+import { ACCOUNT, allow, fails, house, keysOf, list, OTHER, policy, roleArn, str, text, trusting, userArn } from "./support.js";
 
 describe("roles", () => {
   it("a role shows its trust policy URL-encoded, its duration, and its tags only when read alone", async () => {
@@ -51,6 +51,31 @@ describe("roles", () => {
     );
     await fails(create("{"), "MalformedPolicyDocument", "This policy contains invalid Json");
     await create(trusting({ AWS: [ACCOUNT, OTHER], Service: "s3.amazonaws.com" }));
+  });
+
+  it("a session that a trust policy names is the role's of that moment, not its namesake's", async () => {
+    const { root, user, as } = await house();
+    const ann = await user("ann");
+    const arn = `arn:aws:sts::${ACCOUNT}:assumed-role/r/job`;
+    const create = (RoleName: string, AWS: string): Promise<unknown> =>
+      root.iam("CreateRole", { RoleName, AssumeRolePolicyDocument: trusting({ AWS }) });
+    const next = async (): Promise<unknown> => {
+      const session = as(keysOf((await ann.sts("AssumeRole", { RoleArn: roleArn("r"), RoleSessionName: "job" }))["Credentials"]));
+      return session.sts("AssumeRole", { RoleArn: roleArn("next"), RoleSessionName: "job" });
+    };
+    await create("r", userArn("ann"));
+    await create("next", arn);
+    const shown = async (): Promise<string> =>
+      decodeURIComponent(str((await root.iam("GetRole", { RoleName: "next" }))["Role"]?.["AssumeRolePolicyDocument"]));
+    assert.equal(await shown(), trusting({ AWS: arn }));
+    await next();
+    await root.iam("DeleteRole", { RoleName: "r" });
+    await create("r", userArn("ann"));
+    await fails(next(), "AccessDenied");
+    assert.match(await shown(), /"AWS":"AROA[A-Z0-9]{17}:job"/);
+    for (const wrong of [arn.replace("/r/", "/none/"), arn.replace("/r/", `/${"r".repeat(1800)}/`), arn.replace("/r/", "/R/")]) {
+      await fails(create("x", wrong), "MalformedPolicyDocument", `Invalid principal in policy: "AWS":"${wrong}"`);
+    }
   });
 
   it("a deleted principal stays in the trust policy as its unique id, and its namesake is not trusted", async () => {

@@ -171,11 +171,13 @@ export class World {
     return {
       uniqueIdOf: async (arn) => {
         if (arn === ROLE_ARN) return ROLE_ID;
-        if (arn === session.arn || arn === rootArn(HOME) || arn === rootArn(AWAY)) return arn;
+        if (arn === session.arn) return session.userId;
+        if (arn === rootArn(HOME) || arn === rootArn(AWAY)) return arn;
         return Object.keys(USERS).filter((name) => userArn(name) === arn).map(idOf)[0];
       },
       arnOf: async (id) => {
         if (id === ROLE_ID) return ROLE_ARN;
+        if (id === session.userId) return session.arn;
         const name = Object.keys(USERS).find((one) => USERS[one]?.id === id);
         return name === undefined || this.deleted.has(name) ? undefined : userArn(name);
       },

@@ -4,7 +4,8 @@ import test from "node:test";
 import { evaluate } from "../../src/policy/evaluate.js";
 import { parsePolicy } from "../../src/policy/parse.js";
 import { displayPrincipals, principalsOf, resolvePrincipals, type PrincipalLookup } from "../../src/policy/principals.js";
-import { ALICE_ID, AWAY, get, HOME, NONE, ROLE_ID, user } from "./support.js";
+import type { Principal } from "../../src/policy/types.js";
+import { ALICE_ID, ALL, AWAY, get, HOME, identity, NONE, ROLE_ID, session, user } from "./support.js";
 
 const ALICE = `arn:aws:iam::${HOME}:user/alice`;
 const APP = `arn:aws:iam::${HOME}:role/app`;
@@ -55,6 +56,31 @@ test("a policy without AWS principals is returned as it is", async () => {
     assert.equal(await displayPrincipals(text, full), text);
     assert.deepEqual(principalsOf(text), []);
   }
+});
+
+test("a session is one of this very role: a re-created role's session of the same name is a stranger", async () => {
+  const id = `${ROLE_ID}:web`;
+  const bound = directory({ [SESSION]: id });
+  const policy = (entry: object): string => JSON.stringify({
+    Version: "2012-10-17", Statement: { ...entry, Action: "s3:GetObject", Resource: "arn:aws:s3:::b/*" },
+  });
+  const written = policy({ Effect: "Allow", Principal: { AWS: SESSION } });
+  const { text } = await resolvePrincipals(written, bound);
+  assert.equal(await displayPrincipals(text, bound), written);
+  const decide = (stored: string, principal: Principal, policies = NONE): string =>
+    evaluate(principal, get({ resourcePolicy: { id: "bucket/b", policy: parsePolicy(stored, "bucket") } }), policies).effect;
+  const second = "AROASECONDSECONDSEC22";
+  const namesake = { ...session(), uniqueId: second, userId: `${second}:web` };
+  assert.equal(decide(text, session()), "Allow");
+  assert.equal(decide(text, namesake), "Deny");
+  assert.equal(decide(text, { ...session(), userId: `${ROLE_ID}:other` }), "Deny");
+  const { text: denial } = await resolvePrincipals(policy({ Effect: "Deny", Principal: { AWS: SESSION } }), bound);
+  assert.equal(decide(denial, session(), identity(ALL)), "Deny");
+  const all = { AWS: [HOME, ROLE_ID, SESSION] };
+  const { text: spared } = await resolvePrincipals(policy({ Effect: "Deny", NotPrincipal: all }), bound);
+  assert.equal(decide(spared, session(), identity(ALL)), "Allow");
+  assert.equal(decide(spared, namesake, identity(ALL)), "Deny");
+  assert.equal(await displayPrincipals(text, directory({})), text);
 });
 
 test("a deleted user shows as the unique id, and a re-created namesake inherits nothing", async () => {
