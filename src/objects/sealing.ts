@@ -6,12 +6,14 @@ import {
   newSegmentId,
   openSegment,
   sealedRange,
+  sealedSize,
   segmentOpener,
   segmentSealer,
   shapeOf,
   suiteById,
   DEFAULT_SUITE,
 } from "@coffer/seal";
+import { assert } from "../lib/errors.js";
 import { entityTooLarge } from "./errors.js";
 import type { DataKeys } from "./data-keys.js";
 import type { Room } from "./deps.js";
@@ -61,8 +63,10 @@ export async function storeBody(room: Room, source: BodySource, target: SealTarg
   }
   const pending = await announce(room, id, pieces);
   try {
-    await room.blobs.put(id, sealer.seal(renewing(pending, small.bytes, pieces)), target.signal);
+    const storedBytes = await room.blobs.put(id, sealer.seal(renewing(pending, small.bytes, pieces)), target.signal);
     const result = source.result();
+    // INVARIANT: what is stored is as long as what was read, sealed. A byte lost between them must not become an object.
+    assert(storedBytes === sealedSize(result.sizeBytes, shapeOf({ dataKeys: target.dataKeys.bytes })), "length of the sealed body");
     return {
       segment: { ...base, sizeBytes: result.sizeBytes, at: "blob" },
       result,
