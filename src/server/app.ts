@@ -4,6 +4,7 @@
 import { auditDirectory } from "../gate/audit-directory.js";
 import { AuditFile } from "../gate/audit-file.js";
 import { AuditRing } from "../gate/audit-ring.js";
+import type { AnyOperation } from "../gate/contract.js";
 import { Gate } from "../gate/gate.js";
 import { lookupAuditEvents } from "../gate/lookup-audit-events.js";
 import { Registry } from "../gate/registry.js";
@@ -29,6 +30,8 @@ import { openStorage, type Storage } from "./storage.js";
 
 export interface App {
   readonly gate: Gate;
+  /** Everything that a caller can do. */
+  readonly operations: readonly AnyOperation[];
   readonly iam: Iam;
   readonly kms: Kms;
   readonly metrics: Metrics;
@@ -87,6 +90,7 @@ export async function openApp(config: Config, clock: Clock, log: Log): Promise<A
   let flushUses: NodeJS.Timeout | undefined;
   return {
     gate, iam, kms, metrics,
+    operations: registry.all(),
     ready: () => checkReady(storage),
     startJobs: () => {
       runner.start();
