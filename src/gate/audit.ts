@@ -40,13 +40,13 @@ export class CallAudit {
   /** The line of success, once. */
   success(subject: AuditSubject): void {
     if (this.#written) return;
-    this.#written = true;
     this.#sink.append(buildRecord(subject, this.#eventId, this.#notes));
+    // INVARIANT: only now. A call whose line was refused may try to commit again, or has other commits under way.
+    this.#written = true;
   }
 
   /** The line of failure; after a success line it carries the same eventID and so corrects it. */
   failure(subject: AuditSubject, error: unknown): void {
-    this.#written = true;
     const known = error instanceof ServiceError;
     this.#sink.append({
       ...buildRecord(subject, this.#eventId, this.#notes),
