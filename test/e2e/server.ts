@@ -138,7 +138,8 @@ function settings(server: TestServer, { https = false, credentials = ROOT, regio
   return {
     endpoint: https ? server.httpsUrl : server.httpUrl,
     region,
-    credentials,
+    // A copy: the SDK marks the object it is given.
+    credentials: { ...credentials },
     maxAttempts: 1,
     requestHandler: new NodeHttpHandler(ca === undefined ? {} : { httpsAgent: new HttpsAgent({ ca, keepAlive: true, maxSockets: 50 }) }),
   };
