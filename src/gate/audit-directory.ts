@@ -53,13 +53,13 @@ class FileSource implements AuditSource {
     let high = await this.#end();
     while (low < high) {
       const line = await this.#around(Math.floor((low + high) / 2), high);
-      if (line.recordedMs === undefined || line.recordedMs <= timeMs) low = line.end;
+      if (line.recordedMs !== undefined && line.recordedMs <= timeMs) low = line.end;
       else high = line.start;
     }
     return low;
   }
 
-  /** The line that holds byte `at`, together with the damaged ones up to the next record, whose time it has then. */
+  /** The line that holds byte `at`; a damaged one together with the next record, whose time it shares. */
   async #around(at: number, high: number): Promise<{ start: number; end: number; recordedMs: number | undefined }> {
     let end = await this.#lineEnd(at);
     const line = await this.before(end);

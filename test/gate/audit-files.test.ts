@@ -90,7 +90,9 @@ test("a damaged line is given out as such, and hides no other", async () => {
   appendFileSync(path, "\u0000\u0000\n\n");
   write("c");
   assert.deepEqual(await idsOf(log), ["c", "damaged", "damaged", "b", "damaged", "a"]);
-  for (const [afterMs, expected] of [[-1, []], [0, ["a"]], [1, ["b", "damaged", "a"]], [2, ["c", "damaged", "damaged", "b", "damaged", "a"]]] as const) {
+  // A damaged line stands with the record behind it.
+  const ranges = [[-1, []], [0, ["a"]], [1, ["b", "damaged", "a"]], [2, ["c", "damaged", "damaged", "b", "damaged", "a"]]] as const;
+  for (const [afterMs, expected] of ranges) {
     assert.deepEqual(await idsOf(log, { notAfterMs: START_MS + afterMs }), expected, String(afterMs));
   }
   close();
@@ -105,7 +107,7 @@ test("every time range gives exactly the records in it, found by halving", async
     clock.advance(START_MS + ms - clock.now());
     open[at % 3]?.append(record(`${ms}`, { pad: "x".repeat((at * 977) % 6000) }));
   });
-  for (let from = -1; from <= 41; from += 3) {
+  for (let from = -1; from <= 41; from += 7) {
     for (let to = from - 1; to <= 42; to++) {
       const found = await idsOf(log, { notAfterMs: START_MS + to, notBeforeMs: START_MS + from });
       assert.deepEqual(found.map(Number), TIMES.filter((ms) => ms >= from && ms <= to).reverse(), `${from} … ${to}`);
