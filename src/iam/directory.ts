@@ -5,12 +5,12 @@
  */
 import type { KeyObject } from "node:crypto";
 import { assert } from "../lib/errors.js";
+import { StampCache } from "../lib/stamp-cache.js";
 import type { Credential, CredentialProblem, Directory } from "../gate/contract.js";
 import type { Policy, PolicySource, Principal, PrincipalPolicies } from "../policy/types.js";
 import { parseIdentityDocument } from "./documents.js";
 import type { KeyUse } from "./key-use.js";
 import type { Lookup, PolicyView } from "./lookup.js";
-import { StampCache } from "./policy-cache.js";
 import { rootPrincipal, sessionOf, sessionPrincipal, userPrincipal } from "./principals.js";
 import type { Entity } from "./records.js";
 import type { RuntimeCredentials } from "./runtime-credentials.js";

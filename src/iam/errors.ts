@@ -54,9 +54,6 @@ export const validationError = (message: string): ServiceError => new ServiceErr
 
 export const invalidInput = (message: string): ServiceError => new ServiceError("InvalidInput", message, { status: 400 });
 
-export const malformedPolicyDocument = (message: string): ServiceError =>
-  new ServiceError("MalformedPolicyDocument", message, { status: 400 });
-
 export const concurrentModification = (): ServiceError =>
   new ServiceError(
     "ConcurrentModification",

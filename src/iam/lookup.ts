@@ -3,6 +3,7 @@
  * is kept by stamp.
  */
 import { policyArn } from "../lib/arn.js";
+import { StampCache } from "../lib/stamp-cache.js";
 import type { Policy } from "../policy/types.js";
 import type { Check } from "../stores/contract.js";
 import type { Found } from "../stores/records.js";
@@ -11,7 +12,6 @@ import { parseIdentityDocument, parseTrustDocument } from "./documents.js";
 import type { EntityKind } from "./errors.js";
 import type { Tag } from "./fields.js";
 import { parsePolicyArn } from "./names.js";
-import { StampCache } from "./policy-cache.js";
 import {
   lower, openEntity, openPolicy, type Entity, type EntityClear, type IamTables, type ManagedPolicy, type PolicyClear,
   type UniqueIdClear,

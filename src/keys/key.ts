@@ -6,6 +6,7 @@ import { keyArn } from "../lib/arn.js";
 import { ServiceError } from "../lib/errors.js";
 import { parsePolicy } from "../policy/parse.js";
 import type { Policy } from "../policy/types.js";
+import type { StampCache } from "../lib/stamp-cache.js";
 import type { Found, Row } from "../stores/records.js";
 import type { KeyClear, KeySecret } from "./records.js";
 
@@ -24,8 +25,8 @@ export interface Key {
   readonly policy: Policy;
 }
 
-/** Opens a row. Costs a decryption and a policy parse: see `DecodedKeys`. */
-export function decodeKey(found: Found<KeyClear>): Key {
+/** Opens a row. Costs a decryption and a policy parse: see `keyIn`. */
+function decodeKey(found: Found<KeyClear>): Key {
   const { account, region, keyId } = found.clear;
   const sealed = found.sealed();
   if (sealed === undefined) throw new Error(`invariant: key ${keyId} has no sealed part`);
@@ -48,27 +49,9 @@ export function keyRow(clear: KeyClear, secret: KeySecret): Row<KeyClear> {
   return { clear, sealed: Buffer.from(JSON.stringify(secret), "utf8") };
 }
 
-/** Decoded keys by row and stamp, least recently used first out. Holds no key material. */
-export class DecodedKeys {
-  readonly #byRow = new Map<string, Key>();
-  readonly #limit: number;
-  constructor(limit: number) {
-    this.#limit = limit;
-  }
-  of(found: Found<KeyClear>): Key {
-    const id = `${found.clear.region}/${found.clear.keyId}`;
-    const kept = this.#byRow.get(id);
-    this.#byRow.delete(id);
-    const key = kept !== undefined && kept.stamp === found.stamp ? kept : decodeKey(found);
-    this.#byRow.set(id, key);
-    if (this.#byRow.size > this.#limit) {
-      for (const oldest of this.#byRow.keys()) {
-        this.#byRow.delete(oldest);
-        break;
-      }
-    }
-    return key;
-  }
+/** The key in a row, opened once a version of it; what is kept holds no key material. */
+export function keyIn(decoded: StampCache<Key>, found: Found<KeyClear>): Key {
+  return decoded.get(found, () => decodeKey(found));
 }
 
 export function stateOf(key: Key): KeyState {

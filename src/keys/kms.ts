@@ -4,9 +4,10 @@
  */
 import { randomBytes } from "node:crypto";
 import type { PrincipalResolver } from "../gate/contract.js";
+import { StampCache } from "../lib/stamp-cache.js";
 import type { MetadataStore } from "../stores/contract.js";
 import type { Records } from "../stores/records.js";
-import { DecodedKeys } from "./key.js";
+import type { Key } from "./key.js";
 import { Materials } from "./materials.js";
 import { openTables } from "./records.js";
 import type { KmsTables } from "./records.js";
@@ -42,7 +43,7 @@ export interface Kms {
   readonly principals: PrincipalResolver;
   readonly recordEvent: (event: KmsServiceEvent) => void;
   readonly materials: Materials;
-  readonly decoded: DecodedKeys;
+  readonly decoded: StampCache<Key>;
   readonly random: (length: number) => Buffer;
 }
 
@@ -55,7 +56,7 @@ export function openKms(deps: KmsDependencies): Kms {
     principals: deps.principals,
     recordEvent: deps.recordEvent,
     materials: new Materials(tables, deps.keyring),
-    decoded: new DecodedKeys(2048),
+    decoded: new StampCache(2048),
     random: randomBytes,
   };
 }

@@ -7,7 +7,6 @@ import type { Rule, Rules } from "./validate.js";
 export const MAX_ALIASES_PER_KEY = 50;
 export const MAX_GRANTS_PER_KEY = 50_000;
 export const MAX_TAGS = 50;
-export const MAX_POLICY_BYTES = 32_768;
 export const MAX_ON_DEMAND_ROTATIONS = 25;
 export const DEFAULT_DELETION_WINDOW_DAYS = 30;
 export const DEFAULT_ROTATION_PERIOD_DAYS = 365;

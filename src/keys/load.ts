@@ -3,7 +3,7 @@
  * A name that no row can have is not looked up: callers' text may be longer than the store's keys, or no Unicode.
  */
 import type { Found } from "../stores/records.js";
-import { isGone } from "./key.js";
+import { isGone, keyIn } from "./key.js";
 import type { Key } from "./key.js";
 import type { Kms } from "./kms.js";
 import type { AliasClear, GrantClear } from "./records.js";
@@ -20,7 +20,7 @@ export async function loadKey(kms: Kms, region: string, keyId: string, nowMs: nu
   for (let attempt = 0; ; attempt++) {
     const found = await kms.tables.keys.get(region, keyId);
     if (found === undefined || isGone(found.clear, nowMs)) return undefined;
-    const key = kms.decoded.of(found);
+    const key = keyIn(kms.decoded, found);
     if (!rotationDue(key, nowMs) || attempt === ATTEMPTS) return key;
     await rotateNow(kms, key, nowMs);
   }

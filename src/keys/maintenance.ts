@@ -6,7 +6,7 @@ import { keyArn } from "../lib/arn.js";
 import type { Batch, Check } from "../stores/contract.js";
 import type { Found } from "../stores/records.js";
 import { grantRowKeys } from "./grant-rows.js";
-import { isGone } from "./key.js";
+import { isGone, keyIn } from "./key.js";
 import type { Kms } from "./kms.js";
 import type { KeyClear } from "./records.js";
 import { rotateNow, rotationDue } from "./rotation.js";
@@ -33,7 +33,7 @@ export function rotateDueKeys(kms: Kms): KeyWalk {
   return walk(kms, async (found, nowMs) => {
     const { region, keyId } = found.clear;
     if (isGone(found.clear, nowMs) || found.clear.rotation === undefined) return "done";
-    const key = kms.decoded.of(found);
+    const key = keyIn(kms.decoded, found);
     if (rotationDue(key, nowMs)) await rotateNow(kms, key, nowMs);
     return "done";
   });

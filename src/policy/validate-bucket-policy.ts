@@ -36,9 +36,6 @@ const TEXTS: Readonly<Record<Fault, (detail: string) => string>> = {
 
 const malformed = (message: string): ServiceError => new ServiceError("MalformedPolicy", message, { status: 400 });
 
-/** For a principal that the resolver does not know. */
-export const invalidBucketPolicyPrincipal = (): ServiceError => malformed("Invalid principal in policy");
-
 /**
  * @param text the request body
  * @param bucket name of the bucket it is for

@@ -1,11 +1,9 @@
 /**
- * Parsed policies by row and stamp: rows are read afresh at every decision, so a change is seen by the next request in
- * every process, while documents are parsed once. Bounded; the least recently used row goes first.
+ * What was made of a row, found again by key and stamp: rows are read afresh at every request, so a change is seen by the
+ * next one in every process, while opening and parsing is done once a version. Bounded; the least recently used goes first.
  */
-import type { Stamp } from "../stores/contract.js";
-
 export class StampCache<T> {
-  readonly #rows = new Map<string, { readonly stamp: Stamp; readonly value: T }>();
+  readonly #rows = new Map<string, { readonly stamp: number; readonly value: T }>();
   readonly #capacity: number;
 
   constructor(capacity: number) {
@@ -13,7 +11,7 @@ export class StampCache<T> {
   }
 
   /** The value made from this very version of the row. */
-  get(row: { readonly key: Buffer; readonly stamp: Stamp }, make: () => T): T {
+  get(row: { readonly key: Buffer; readonly stamp: number }, make: () => T): T {
     const id = row.key.toString("latin1");
     const known = this.#rows.get(id);
     if (known !== undefined) this.#rows.delete(id);
