@@ -127,10 +127,19 @@ function userIdentity(principal: Principal, invokedBy: string | undefined): Reco
 /** Members that never enter a record, whatever their type: secrets, and what is sealed at rest. */
 const NEVER = new Set([
   "Plaintext", "CiphertextBlob", "SSECustomerKey", "SSECustomerKeyMD5", "CopySourceSSECustomerKey", "CopySourceSSECustomerKeyMD5", "GrantTokens", "GrantToken", "Password",
-  "SecretAccessKey", "SessionToken", "TokenCode", "Body", "WebIdentityToken", "SAMLAssertion",
+  "SecretAccessKey", "SessionToken", "TokenCode", "Body", "WebIdentityToken", "SAMLAssertion", "OldPassword", "NewPassword",
+  "PrivateKey", "AuthenticationCode1", "AuthenticationCode2",
 ]);
-/** S3 seals these at rest, so they must not appear in the log either. */
-const NEVER_S3 = new Set(["Metadata", "Tagging", "SSEKMSEncryptionContext", "ContentMD5"]);
+/**
+ * Of S3, what is sealed at rest (metadata, tags, stored headers), and fingerprints: the entity tags of conditions are MD5
+ * sums, and so is the one of a customer key. `MFA` holds a one-time code.
+ */
+const NEVER_S3 = new Set([
+  "Metadata", "Tagging", "SSEKMSEncryptionContext", "ContentMD5", "SSECustomerKeyMD5", "CopySourceSSECustomerKeyMD5", "MFA",
+  "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires", "WebsiteRedirectLocation",
+  "Token", "RequestToken", "ClientToken",
+]);
+const FINGERPRINT = /^(Checksum(?!Mode|Algorithm|Type)|ETag$)|If(None)?Match$/;
 
 function requestParameters(subject: AuditSubject): Record<string, unknown> {
   const { operation, input, call } = subject;
@@ -143,7 +152,7 @@ function requestParameters(subject: AuditSubject): Record<string, unknown> {
 function s3Parameters(input: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const out: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(input)) {
-    if (NEVER.has(name) || NEVER_S3.has(name) || /^Checksum(?!Mode|Algorithm|Type)/.test(name)) continue;
+    if (NEVER.has(name) || NEVER_S3.has(name) || FINGERPRINT.test(name)) continue;
     if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") continue;
     out[name === "Bucket" ? "bucketName" : lowerCamel(name)] = value;
   }
