@@ -7,8 +7,8 @@ import { onObject } from "./buckets.js";
 import type { Room } from "./deps.js";
 import { operationAborted } from "./errors.js";
 import { commitInBucket } from "./key-commit.js";
-import { addGarbage } from "./ledger.js";
-import { findUpload, readUpload, requireOpen, type UploadFacts } from "./upload-facts.js";
+import { addGarbage, type Changes } from "./ledger.js";
+import { findUpload, readUpload, requireOpen, type UploadFacts, type UploadRow } from "./upload-facts.js";
 
 export function abortMultipartUpload(room: Room): AnyOperation {
   const permissionsOf = (call: Call, facts: UploadFacts): Permission[] => [
@@ -27,10 +27,7 @@ export function abortMultipartUpload(room: Room): AnyOperation {
         bucket,
         permissions: (now) => permissionsOf(call, { ...facts, bucket: now }),
         async plan(now, changes) {
-          const inc = now.record.incarnation;
-          changes.checks.push({ key: upload.key, stamp: upload.stamp });
-          changes.deletes.push(upload.key, room.tables.uploadsByKey.key(inc, key, uploadId));
-          addGarbage(room, changes, uploadId, { kind: "upload", inc, uploadId });
+          planAbort(room, now.record.incarnation, upload, changes);
         },
         async lost() {
           upload = requireOpen(room, { ...facts, upload: await readUpload(room, bucket, key, uploadId) });
@@ -40,6 +37,14 @@ export function abortMultipartUpload(room: Room): AnyOperation {
       return {};
     },
   });
+}
+
+/** An open upload goes, unless it moved meanwhile; its parts are left to the sweep. */
+export function planAbort(room: Room, inc: string, upload: UploadRow, changes: Changes): void {
+  const { key, uploadId } = upload.clear;
+  changes.checks.push({ key: upload.key, stamp: upload.stamp });
+  changes.deletes.push(upload.key, room.tables.uploadsByKey.key(inc, key, uploadId));
+  addGarbage(room, changes, uploadId, { kind: "upload", inc, uploadId });
 }
 
 /** Who began an upload may end it. */

@@ -24,11 +24,18 @@ export interface Lifecycle {
   readonly TransitionDefaultMinimumObjectSize: string;
 }
 
+/** Rows are kept by stamp, so a configuration is parsed once. */
+const parsed = new WeakMap<BucketConfig, Lifecycle>();
+
 /** The bucket's configuration; undefined: none. */
 export function lifecycleOf(config: BucketConfig): Lifecycle | undefined {
   const text = config.documents?.[DOCUMENT];
   if (text === undefined) return undefined;
-  return JSON.parse(text, (name, value: unknown) => (name === "Date" ? new Date(String(value)) : value)) as Lifecycle;
+  const known = parsed.get(config);
+  if (known !== undefined) return known;
+  const lifecycle = JSON.parse(text, (name, value: unknown) => (name === "Date" ? new Date(String(value)) : value)) as Lifecycle;
+  parsed.set(config, lifecycle);
+  return lifecycle;
 }
 
 export function bucketLifecycleOperations(room: Room): AnyOperation[] {

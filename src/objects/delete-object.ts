@@ -23,9 +23,9 @@ import { malformedXml, noSuchKey, preconditionFailed } from "./errors.js";
 import { matchesEtag } from "./etags.js";
 import { commitOnKey, type Attempt } from "./key-commit.js";
 import type { Changes } from "./ledger.js";
-import { checkVersionId, newVersionId, NULL_VERSION } from "./version-ids.js";
-import { findVersion, nextSeq, planAdd, planRemove, printsOf, type Version } from "./versions.js";
-import { wholeSeconds } from "./write-version.js";
+import { planDeletion, type Deleted } from "./plan-deletion.js";
+import { checkVersionId } from "./version-ids.js";
+import { findVersion, planRemove, printsOf, type Version } from "./versions.js";
 
 /** One deletion, however it was asked for. */
 interface Deletion {
@@ -34,13 +34,6 @@ interface Deletion {
   readonly versionId: string | undefined;
   readonly ifMatch: string | undefined;
   readonly bypass: boolean;
-}
-
-interface Deleted {
-  /** A marker was made, or the version deleted was one. */
-  readonly marker: boolean;
-  /** Of the marker made, or of what was deleted. */
-  readonly versionId: string | undefined;
 }
 
 function permissionsOf(room: Room, call: Call, deletion: Deletion, bucket = deletion.bucket): Permission[] {
@@ -59,14 +52,14 @@ function remove(room: Room, call: Call, deletion: Deletion): Promise<Deleted> {
     bucket,
     key,
     permissions: (now) => permissionsOf(room, call, deletion, now),
-    plan: (attempt, changes) => planDeletion(room, call, deletion, attempt, changes),
+    plan: (attempt, changes) => planCalled(room, call, deletion, attempt, changes),
   });
 }
 
-async function planDeletion(room: Room, call: Call, deletion: Deletion, attempt: Attempt, changes: Changes): Promise<Deleted> {
+async function planCalled(room: Room, call: Call, deletion: Deletion, attempt: Attempt, changes: Changes): Promise<Deleted> {
   const { key, versionId, ifMatch } = deletion;
   const { bucket, head } = attempt;
-  const { incarnation: inc, config } = bucket.record;
+  const { incarnation: inc } = bucket.record;
   if (versionId !== undefined) {
     const target = head === undefined ? undefined : await findVersion(room, inc, head, versionId);
     checkMatch(key, ifMatch, target);
@@ -76,20 +69,8 @@ async function planDeletion(room: Room, call: Call, deletion: Deletion, attempt:
   }
   const current = head === undefined ? undefined : { row: head, record: head.clear, isCurrent: true };
   checkMatch(key, ifMatch, current);
-  if (config.versioning === undefined) {
-    if (head !== undefined && current !== undefined) await planRemove(room, inc, head, current, changes);
-    return { marker: false, versionId: undefined };
-  }
-  const markerId = config.versioning === "Enabled" ? newVersionId(nextSeq(head)) : NULL_VERSION;
-  const record = {
-    key,
-    versionId: markerId,
-    modifiedMs: wholeSeconds(room.clock.now()),
-    owner: call.principal.accountId ?? bucket.record.ownerAccount,
-    marker: true as const,
-  };
-  await planAdd(room, inc, head, { record, secrets: { headers: {}, metadata: {} }, prints: { etag: "" } }, changes);
-  return { marker: true, versionId: markerId };
+  const owner = call.principal.accountId ?? bucket.record.ownerAccount;
+  return planDeletion(room, { bucket: bucket.record, key, head, owner }, changes);
 }
 
 /** If-Match: `*` wants any object to be there. */

@@ -157,18 +157,10 @@ function dropVersionBody(room: Room, inc: string, record: HeadRecord, changes: C
  * @param head the current row, whose stamp the caller checks
  */
 export async function planRemove(room: Room, inc: string, head: HeadRow, target: Version, changes: Changes): Promise<void> {
+  if (!target.isCurrent) return planRemoveOlder(room, inc, head, [target.row], changes);
   const { key } = head.clear;
   dropVersionBody(room, inc, target.record, changes);
   const others = await room.tables.versions.list({ prefix: [inc, key], limit: 2 });
-  if (!target.isCurrent) {
-    changes.deletes.push(target.row.key);
-    const hasOlder = others.some((row) => !row.key.equals(target.row.key));
-    const { nullSeq, hasOlder: _hasOlder, ...rest } = head.clear;
-    const keepsNull = nullSeq !== undefined && nullSeq !== target.record.seq;
-    const record: HeadRecord = { ...rest, ...(keepsNull ? { nullSeq } : {}), ...(hasOlder ? { hasOlder } : {}) };
-    changes.puts.push(room.tables.heads.put(head.key, { ...rowOf(head), clear: record }));
-    return;
-  }
   const [next, more] = others;
   if (next === undefined) {
     changes.deletes.push(head.key, room.tables.listable.key(inc, key));
@@ -183,6 +175,21 @@ export async function planRemove(room: Room, inc: string, head: HeadRow, target:
     ...(more === undefined ? {} : { hasOlder: true }),
   };
   putCurrent(room, inc, record, { ...rowOf(next), clear: record }, changes);
+}
+
+/** The same for any number of noncurrent versions of one key. */
+export async function planRemoveOlder(room: Room, inc: string, head: HeadRow, targets: readonly HeadRow[], changes: Changes): Promise<void> {
+  const gone = new Set(targets.map(({ clear }) => clear.seq));
+  const others = await room.tables.versions.list({ prefix: [inc, head.clear.key], limit: targets.length + 1 });
+  for (const target of targets) {
+    dropVersionBody(room, inc, target.clear, changes);
+    changes.deletes.push(target.key);
+  }
+  const hasOlder = others.some((row) => !gone.has(row.clear.seq));
+  const { nullSeq, hasOlder: _hasOlder, ...rest } = head.clear;
+  const keepsNull = nullSeq !== undefined && !gone.has(nullSeq);
+  const record: HeadRecord = { ...rest, ...(keepsNull ? { nullSeq } : {}), ...(hasOlder ? { hasOlder } : {}) };
+  changes.puts.push(room.tables.heads.put(head.key, { ...rowOf(head), clear: record }));
 }
 
 /**

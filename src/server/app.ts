@@ -1,6 +1,7 @@
 /**
  * Wires the rooms together for one process: each gets what it needs in plain arguments. Nothing here decides anything.
  */
+import type { AuditSink } from "../gate/audit.js";
 import { auditDirectory } from "../gate/audit-directory.js";
 import { AuditFile } from "../gate/audit-file.js";
 import { AuditRing } from "../gate/audit-ring.js";
@@ -17,15 +18,16 @@ import { deleteDueKeys, rotateDueKeys } from "../keys/maintenance.js";
 import { houseKeyArn } from "../keys/managed-keys.js";
 import { kmsOperations } from "../keys/operations.js";
 import { HOUR_MS, MINUTE_MS, type Clock } from "../lib/clock.js";
-import { uuid } from "../lib/ids.js";
 import type { Log } from "../lib/log.js";
 import { DEFAULT_LIMITS, type Room } from "../objects/deps.js";
 import { bucketConfigOperations } from "../objects/bucket-config-operations.js";
+import { lifecycleJob } from "../objects/lifecycle-run.js";
 import { openRoom, roomOperations } from "../objects/operations.js";
 import { newOrphanSearch, orphanStep, sweepStep } from "../objects/sweep.js";
 import { createRecords } from "../stores/record-table.js";
 import type { Config } from "./config.js";
 import { Metrics } from "./metrics.js";
+import { kmsEvent, lifecycleEvent } from "./service-events.js";
 import { openStorage, type Storage } from "./storage.js";
 
 export interface App {
@@ -45,6 +47,8 @@ export interface App {
 const MAINTENANCE_EVERY_MS = MINUTE_MS;
 const SWEEP_EVERY_MS = MINUTE_MS;
 const ORPHANS_EVERY_MS = HOUR_MS;
+/** Rules fall due at midnight UTC; a configuration that was just put may be due at once. */
+const LIFECYCLE_EVERY_MS = HOUR_MS;
 const KEY_USE_EVERY_MS = MINUTE_MS;
 
 /** @throws KeyFileProblem, StoreError, ConfigError: the server must not start */
@@ -58,7 +62,7 @@ export async function openApp(config: Config, clock: Clock, log: Log): Promise<A
     const { accessKeyId, secretAccessKey } = config.rootCredential;
     iam.runtime.set(accessKeyId, { accountId: config.accountId, secretAccessKey: secretAccessKey.utf8() });
   }
-  const kms = openKms({ records, keyring: storage.keyring, principals: iam.principals, recordEvent: (event) => audit.append(serviceEvent(event)) });
+  const kms = openKms({ records, keyring: storage.keyring, principals: iam.principals, recordEvent: (event) => audit.append(kmsEvent(event)) });
   const room = openRoom({
     records, clock, log, houseKeyArn,
     blobs: storage.stores.blobs,
@@ -85,7 +89,7 @@ export async function openApp(config: Config, clock: Clock, log: Log): Promise<A
     regions: config.regions,
     observe: (event) => metrics.observe(event),
   });
-  const runner = new JobRunner({ jobs: jobsOf(kms, room, clock), records, clock, log });
+  const runner = new JobRunner({ jobs: jobsOf(kms, room, audit, clock), records, clock, log });
   // Each process knows the uses that it has seen: no job of one process could write them all.
   let flushUses: NodeJS.Timeout | undefined;
   return {
@@ -110,13 +114,15 @@ export async function openApp(config: Config, clock: Clock, log: Log): Promise<A
   };
 }
 
-function jobsOf(kms: Kms, room: Room, clock: Clock): Job[] {
+function jobsOf(kms: Kms, room: Room, audit: AuditSink, clock: Clock): Job[] {
   const deletion = deleteDueKeys(kms);
   const rotation = rotateDueKeys(kms);
   const orphans = newOrphanSearch();
+  const lifecycle = lifecycleJob({ room, recordEvent: (event) => audit.append(lifecycleEvent(event)) });
   return [
     { name: "delete-keys", everyMs: MAINTENANCE_EVERY_MS, step: () => deletion.step(clock.now()) },
     { name: "rotate-keys", everyMs: MAINTENANCE_EVERY_MS, step: () => rotation.step(clock.now()) },
+    { name: "lifecycle", everyMs: LIFECYCLE_EVERY_MS, step: () => lifecycle.step() },
     { name: "sweep", everyMs: SWEEP_EVERY_MS, step: () => sweepStep(room) },
     { name: "orphans", everyMs: ORPHANS_EVERY_MS, step: () => orphanStep(room, orphans) },
   ];
@@ -132,40 +138,4 @@ function openAudit(config: Config, clock: Clock) {
   if (!config.memory) return { audit: new AuditFile(config.auditDir, clock.now(), clock), auditLog: auditDirectory(config.auditDir) };
   const ring = new AuditRing(clock);
   return { audit: ring, auditLog: ring };
-}
-
-interface ServiceEvent {
-  readonly eventName: string;
-  readonly timeMs: number;
-  readonly region: string;
-  readonly account: string;
-  readonly keyArn: string;
-  readonly details: Readonly<Record<string, string>>;
-  readonly errorCode?: string;
-}
-
-/** What KMS does by itself, as CloudTrail records it. */
-function serviceEvent(event: ServiceEvent): Record<string, unknown> {
-  const { eventName, timeMs, region, account, keyArn, details, errorCode } = event;
-  return {
-    eventVersion: "1.08",
-    userIdentity: { accountId: account, invokedBy: "AWS Internal" },
-    eventTime: new Date(timeMs).toISOString().replace(/\.\d{3}Z$/, "Z"),
-    eventSource: "kms.amazonaws.com",
-    eventName,
-    awsRegion: region,
-    sourceIPAddress: "AWS Internal",
-    userAgent: "AWS Internal",
-    requestParameters: null,
-    responseElements: null,
-    eventID: uuid(),
-    readOnly: false,
-    resources: [{ accountId: account, type: "AWS::KMS::Key", ARN: keyArn }],
-    eventType: "AwsServiceEvent",
-    managementEvent: true,
-    recipientAccountId: account,
-    serviceEventDetails: details,
-    eventCategory: "Management",
-    ...(errorCode === undefined ? {} : { errorCode }),
-  };
 }

@@ -18,6 +18,7 @@ import { ManualClock } from "../../src/lib/clock.js";
 import { ServiceError } from "../../src/lib/errors.js";
 import type { Log } from "../../src/lib/log.js";
 import { DEFAULT_LIMITS, type ObjectLimits, type ObjectSettings, type Room } from "../../src/objects/deps.js";
+import { bucketConfigOperations } from "../../src/objects/bucket-config-operations.js";
 import { openRoom, roomOperations } from "../../src/objects/operations.js";
 import { parsePolicy } from "../../src/policy/parse.js";
 import type { Principal, PrincipalPolicies } from "../../src/policy/types.js";
@@ -175,7 +176,7 @@ export class World {
       },
     });
     this.#deps = {
-      registry: new Registry([...roomOperations(this.room), ...kmsOperations(kms)]),
+      registry: new Registry([...roomOperations(this.room), ...bucketConfigOperations(this.room), ...kmsOperations(kms)]),
       directory: {
         credential: async () => {
           throw new Error("no credentials here");
