@@ -21,13 +21,16 @@ export interface ConnectionRules {
   readonly insecureSseFrom: AddressSet;
 }
 
+/** Beside `X-Forwarded-*`: what proxies leave in a request. */
+const FORWARDING = new Set(["forwarded", "via", "x-real-ip"]);
+
 export function connectionFacts(request: IncomingMessage, rules: ConnectionRules): ConnectionFacts {
   const socket = request.socket as TLSSocket;
   const peer = unmapped(socket.remoteAddress ?? "");
   const trusted = rules.trustedProxies.has(peer);
   const tls = socket.encrypted === true;
   const secure = tls || (trusted && request.headers["x-forwarded-proto"] === "https");
-  const forwarded = Object.keys(request.headers).some((name) => name === "forwarded" || name.startsWith("x-forwarded-"));
+  const forwarded = Object.keys(request.headers).some((name) => FORWARDING.has(name) || name.startsWith("x-forwarded-"));
   const local = isLoopback(peer) && isLoopback(unmapped(socket.localAddress ?? "")) && !forwarded;
   return {
     sourceIp: (trusted ? forwardedFor(request, rules.trustedProxies) : undefined) ?? (peer === "" ? undefined : peer),
