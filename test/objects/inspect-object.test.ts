@@ -56,11 +56,12 @@ test("key material is shown only to who may kms:DescribeKey; the rest needs coff
   assert.deepEqual(world.audit.slice(before).map((line) => line["eventName"]), ["InspectObject"], "nothing is asked of KMS");
 });
 
-test("without the right it is refused in words, for foreign accounts and strangers too; reading the object is not the right", async () => {
+test("without the right it is refused, to foreign accounts and strangers too; reading the object is not the right", async () => {
   const world = await worldWithBucket();
   await world.put("k", "x");
   const reader = world.allow("reader", [{ Effect: "Allow", Action: "s3:*", Resource: "*" }]);
-  await refused(inspect(world, "k", {}, { as: reader }), "AccessDeniedException", /not authorized to perform: coffer:InspectObject/);
+  const words = /not authorized to perform: coffer:InspectObject/;
+  await refused(inspect(world, "k", {}, { as: reader }), "AccessDeniedException", words);
   await refused(inspect(world, "k", {}, { as: root(AWAY) }), "AccessDeniedException");
   await refused(inspect(world, "gone", {}, { as: reader }), "AccessDeniedException");
   const all = world.allow("inspector", [{ Effect: "Allow", Action: "coffer:*", Resource: "*" }]);
@@ -73,11 +74,13 @@ test("without the right it is refused in words, for foreign accounts and strange
 test("the bucket policy takes part: it opens to another account, and denies", async () => {
   const world = await worldWithBucket();
   await world.put("k", "x");
-  const statement = (Effect: string, Principal: object) => ({ Effect, Principal, Action: "coffer:InspectObject", Resource: "arn:aws:s3:::bucket/*" });
-  const policy = (...Statement: object[]) => world.configure("bucket", { policy: JSON.stringify({ Version: "2012-10-17", Statement }) });
-  await policy(statement("Allow", { AWS: `arn:aws:iam::${AWAY}:root` }));
+  const policy = (Effect: string, Principal: object) => {
+    const statement = { Effect, Principal, Action: "coffer:InspectObject", Resource: "arn:aws:s3:::bucket/*" };
+    return world.configure("bucket", { policy: JSON.stringify({ Version: "2012-10-17", Statement: [statement] }) });
+  };
+  await policy("Allow", { AWS: `arn:aws:iam::${AWAY}:root` });
   assert.equal((await inspect(world, "k", {}, { as: root(AWAY) })).BucketOwner, HOME);
-  await policy(statement("Deny", { AWS: "*" }));
+  await policy("Deny", { AWS: "*" });
   await refused(inspect(world, "k"), "AccessDeniedException", /explicit deny in a resource-based policy/);
 });
 
@@ -106,7 +109,8 @@ test("SSE-C shows no trace of the customer's key", async () => {
   const world = await worldWithBucket();
   const key = Buffer.alloc(32, 7);
   const md5 = createHash("md5").update(key).digest("base64");
-  await world.put("k", "x", { SSECustomerAlgorithm: "AES256", SSECustomerKey: key.toString("base64"), SSECustomerKeyMD5: md5 });
+  const headers = { SSECustomerAlgorithm: "AES256", SSECustomerKey: key.toString("base64"), SSECustomerKeyMD5: md5 };
+  await world.put("k", "x", headers);
   const found = await inspect(world, "k");
   assert.deepEqual(found.Encryption.DataKeys, [{ Layer: 1, WrappedBy: "CUSTOMER_KEY" }]);
   assert.ok(!JSON.stringify(found).includes(md5));
@@ -130,7 +134,7 @@ test("under a bucket key: every object names the one ciphertext, and each S3 lin
   const s3 = world.audit.filter((line) => line["eventName"] === "PutObject" || line["eventName"] === "GetObject");
   const use = { ciphertextId: lines[0]?.["ciphertextId"], s3RequestId: "TEST" };
   assert.deepEqual(
-    s3.map((line) => line["additionalEventData"] as Record<string, unknown>).map((data) => [data["bucketKeyWrite"], data["bucketKeyRead"]]),
+    s3.map((line) => line["additionalEventData"] as Record<string, unknown>).map((each) => [each["bucketKeyWrite"], each["bucketKeyRead"]]),
     [[use, undefined], [use, undefined], [undefined, use]],
   );
 });
@@ -167,7 +171,8 @@ test("parts come in pages by part number", async () => {
   const { UploadId } = await world.s3("CreateMultipartUpload", { Bucket: "bucket", Key: "k" });
   const Parts = [];
   for (const PartNumber of [2, 3, 7]) {
-    const { ETag } = await world.s3("UploadPart", { Bucket: "bucket", Key: "k", UploadId, PartNumber }, { body: pattern(100_000, PartNumber) });
+    const input = { Bucket: "bucket", Key: "k", UploadId, PartNumber };
+    const { ETag } = await world.s3("UploadPart", input, { body: pattern(100_000, PartNumber) });
     Parts.push({ PartNumber, ETag });
   }
   await world.s3("CompleteMultipartUpload", { Bucket: "bucket", Key: "k", UploadId, MultipartUpload: { Parts } });
@@ -181,7 +186,8 @@ test("parts come in pages by part number", async () => {
   assert.deepEqual(await numbers({ MaxParts: 2, PartNumberMarker: 3 }), [[7], 3, undefined]);
   assert.deepEqual(await numbers({ PartNumberMarker: 7 }), [[], 3, undefined]);
   const { ETagKind, Integrity } = await inspect(world, "k");
-  assert.deepEqual([ETagKind, Integrity], ["MULTIPART", { Records: "VERIFIED", PartTable: "VERIFIED", Manifest: "NOT_VERIFIED", Bodies: "PRESENT" }]);
+  assert.equal(ETagKind, "MULTIPART");
+  assert.deepEqual(Integrity, { Records: "VERIFIED", PartTable: "VERIFIED", Manifest: "NOT_VERIFIED", Bodies: "PRESENT" });
 });
 
 test("versions and delete markers, newest first; a version is inspected by its id", async () => {
@@ -192,22 +198,27 @@ test("versions and delete markers, newest first; a version is inspected by its i
   await world.s3("DeleteObject", { Bucket: "bucket", Key: "k" });
   const found = await inspect(world, "k", { VersionId: first });
   assert.deepEqual([found.VersionId, found.IsLatest, found.Size], [first, false, 3]);
-  assert.deepEqual(found.Versions?.map(({ VersionId, IsDeleteMarker, Size }) => [VersionId, IsDeleteMarker, Size]).slice(1), [[second, false, 5], [first, false, 3]]);
-  assert.deepEqual([found.Versions?.[0]?.IsDeleteMarker, found.Versions?.[0]?.IsLatest, found.VersionsTruncated], [true, true, false]);
+  const [marker, ...older] = found.Versions ?? [];
+  const shown = older.map(({ VersionId, IsDeleteMarker, Size }) => [VersionId, IsDeleteMarker, Size]);
+  assert.deepEqual(shown, [[second, false, 5], [first, false, 3]]);
+  assert.deepEqual([marker?.IsDeleteMarker, marker?.IsLatest, found.VersionsTruncated], [true, true, false]);
   await refused(inspect(world, "k"), "NoSuchKey");
-  await refused(inspect(world, "k", { VersionId: found.Versions?.[0]?.VersionId }), "MethodNotAllowed");
+  await refused(inspect(world, "k", { VersionId: marker?.VersionId }), "MethodNotAllowed");
 });
 
 test("no secret, wrapped key, user metadata, tag or fingerprint is in the answer", async () => {
   const world = await worldWithBucket();
   const key = await world.key();
-  for (const sse of [{}, { ServerSideEncryption: "aws:kms", SSEKMSKeyId: key }, { ServerSideEncryption: "aws:kms", SSEKMSKeyId: key, BucketKeyEnabled: true }]) {
-    const put = await world.put("k", "canary-body", { ...sse, Metadata: { note: "canary-metadata" }, Tagging: "name=canary-tag", ContentType: "text/canary-type" });
-    const head = await world.room.tables.heads.get((await world.room.tables.buckets.get("bucket"))?.clear.incarnation ?? "", "k");
+  const kms = { ServerSideEncryption: "aws:kms", SSEKMSKeyId: key };
+  const canary = { Metadata: { note: "canary-metadata" }, Tagging: "name=canary-tag", ContentType: "text/canary-type" };
+  const inc = (await world.room.tables.buckets.get("bucket"))?.clear.incarnation ?? "";
+  for (const sse of [{}, kms, { ...kms, BucketKeyEnabled: true }]) {
+    const put = await world.put("k", "canary-body", { ...sse, ...canary });
+    const object = (await world.room.tables.heads.get(inc, "k"))?.clear.object;
     const text = JSON.stringify(await inspect(world, "k"));
-    const wrapped = head?.clear.object?.encryption.keys.flatMap((each) => Object.values(each)).filter((each) => each.length > 20) ?? [];
+    const wrapped = object?.encryption.keys.flatMap((each) => Object.values(each)).filter((each) => each.length > 20) ?? [];
     assert.ok(wrapped.length > 0);
-    for (const secret of ["canary", (put["ETag"] as string).replaceAll('"', ""), head?.clear.object?.manifest ?? "", ...wrapped]) {
+    for (const secret of ["canary", (put["ETag"] as string).replaceAll('"', ""), object?.manifest ?? "", ...wrapped]) {
       assert.ok(!text.includes(secret), secret);
     }
   }
