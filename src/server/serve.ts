@@ -9,6 +9,7 @@ import { createLog, type Log } from "../lib/log.js";
 import { openApp } from "./app.js";
 import type { Config } from "./config.js";
 import { writeEndpointFile } from "./endpoint-file.js";
+import { survivePromises } from "./last-resort.js";
 import { aggregateMetrics } from "./metrics.js";
 import { prepare, type Prepared } from "./prepare.js";
 import { ensureTlsMaterial } from "./tls.js";
@@ -23,6 +24,7 @@ const MAX_DEATHS_A_MINUTE = 5;
 /** @returns the exit code, once the server has ended */
 export async function serve(config: Config): Promise<number> {
   const log = createLog(config.logLevel);
+  survivePromises(log);
   if (cluster.isWorker) return serveAsClusterWorker(config, log);
   const prepared = await prepare(config, systemClock, log);
   try {

@@ -1,0 +1,169 @@
+/** The way from an answer to the socket, whatever the answer does: nothing hangs, nothing leaks, the process lives. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { test } from "node:test";
+import type { Answer, Gate, Incoming } from "../../src/gate/gate.js";
+import { silentLog } from "../../src/lib/log.js";
+import { addressSet } from "../../src/server/addresses.js";
+import { createHandler } from "../../src/server/handler.js";
+import { listenHttp } from "../../src/server/listen.js";
+import { Metrics } from "../../src/server/metrics.js";
+import { answers, Wire } from "./support.js";
+
+const rules = { trustedProxies: addressSet([]), insecureSseFrom: addressSet([]) };
+const metrics = new Metrics();
+
+/** A listener whose gate is `handle`. */
+async function serving(handle: (incoming: Incoming) => Promise<Answer>) {
+  const gate = { handle } as unknown as Gate;
+  const handler = createHandler({ gate, rules, metrics, log: silentLog, operational: () => assert.fail("not operational") });
+  const listener = await listenHttp({ host: "127.0.0.1", port: 0 }, handler);
+  return { port: Number(new URL(listener.url).port), drain: (ms: number) => listener.drain(ms) };
+}
+
+/** A body that counts what is pulled and knows when it was given up. */
+function tracked(pieces: number, size = 64 * 1024, fail?: number) {
+  const state = { pulled: 0, ended: false };
+  const body = (async function* () {
+    try {
+      for (let at = 0; at < pieces; at += 1) {
+        if (at === fail) throw new Error("the stored bytes do not verify");
+        state.pulled += 1;
+        yield Buffer.alloc(size, 1);
+      }
+    } finally {
+      state.ended = true;
+    }
+  })();
+  return { state, body };
+}
+
+const GET = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+const ok = (body: Answer["body"], headers: Record<string, string> = {}): Answer => ({ status: 200, headers, body });
+const within = async (holds: () => boolean, ms = 2000): Promise<void> => {
+  for (const until = Date.now() + ms; !holds() && Date.now() < until; ) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.ok(holds());
+};
+
+test("a gate that fails ends the connection, not the process", async () => {
+  const server = await serving(() => Promise.reject(new Error("bug")));
+  const wire = new Wire(server).write(GET);
+  await wire.until((_text, ended) => ended);
+  assert.deepEqual([wire.ended, wire.text], [true, ""]);
+  await server.drain(100);
+});
+
+test("an answer that no header line can carry is a 500, and its body is given up", async () => {
+  for (const headers of [{ "x-a": "b\r\nset-cookie: c" }, { "x-a b": "c" }, { "x-a": "\u20ac" }] as Record<string, string>[]) {
+    const { state, body } = tracked(3);
+    await body.next();
+    const server = await serving(async () => ok(body, headers));
+    const wire = new Wire(server).write(GET);
+    await wire.until((_text, ended) => ended);
+    assert.match(wire.text, /^HTTP\/1\.1 500 /);
+    assert.ok(!wire.text.includes("set-cookie"));
+    assert.ok(state.ended && wire.ended);
+    await server.drain(100);
+  }
+});
+
+test("a body that fails midway breaks the connection before its length is reached", async () => {
+  const { body, state } = tracked(4, 1000, 2);
+  const server = await serving(async () => ok(body, { "content-length": "4000" }));
+  const wire = new Wire(server).write(GET);
+  await wire.until((_text, ended) => ended);
+  assert.ok(wire.ended && state.ended);
+  assert.ok(wire.text.length < 4000);
+  await server.drain(100);
+});
+
+test("a reader that is slow is waited for; one that goes away gives the body up", async () => {
+  const { body, state } = tracked(2000);
+  const server = await serving(async () => ok(body, { "content-length": String(2000 * 64 * 1024) }));
+  const wire = new Wire(server);
+  wire.socket.pause();
+  wire.write(GET);
+  await within(() => state.pulled > 1);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const pulled = state.pulled;
+  assert.ok(pulled < 1000, `${pulled} pieces without a reader`);
+  wire.close();
+  await within(() => state.ended);
+  await server.drain(100);
+});
+
+test("HEAD and clients that are gone before the answer give the body up", async () => {
+  const head = tracked(3);
+  await head.body.next();
+  const one = await serving(async () => ok(head.body, { "content-length": "5" }));
+  const wire = new Wire(one).write("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n");
+  await wire.until((text) => text.includes("\r\n\r\n"));
+  assert.match(wire.text, /^HTTP\/1\.1 200 [\s\S]*\r\n\r\n$/);
+  await within(() => head.state.ended);
+  wire.close();
+  await one.drain(100);
+
+  const late = tracked(3);
+  await late.body.next();
+  let aborted = false;
+  const two = await serving(async ({ signal }) => {
+    await once(signal, "abort");
+    aborted = true;
+    return ok(late.body);
+  });
+  const gone = new Wire(two).write(GET);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  gone.close();
+  await within(() => aborted && late.state.ended);
+  await two.drain(100);
+});
+
+test("requests that wait behind one whose client goes away never run, and nothing of them stays", async () => {
+  let handled = 0;
+  const { body, state } = tracked(2000);
+  const server = await serving(async () => {
+    handled += 1;
+    return ok(body, { "content-length": String(2000 * 64 * 1024) });
+  });
+  const wire = new Wire(server);
+  wire.socket.pause();
+  wire.write(GET.repeat(10));
+  await within(() => state.pulled > 1);
+  wire.close();
+  await within(() => state.ended);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(handled, 1);
+  await server.drain(100);
+});
+
+test("a drain lets what is under way end, and waits for work whose client has gone", async () => {
+  let release = (): void => {};
+  const work = new Promise<void>((resolve) => (release = resolve));
+  let done = false;
+  const server = await serving(async () => {
+    await work;
+    done = true;
+    return ok(Buffer.from("done"), { "content-length": "4" });
+  });
+  const stays = new Wire(server).write(GET);
+  const leaves = new Wire(server).write(GET);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  leaves.close();
+  const drained = server.drain(2000).then(() => assert.ok(done, "drained before the work was done"));
+  setTimeout(release, 100);
+  await drained;
+  const [answer] = answers(await stays.answer());
+  assert.deepEqual([answer?.status, answer?.headers["connection"], answer?.body], [200, "close", "done"]);
+});
+
+test("a promise that fails behind somebody's back is logged, and the process lives", () => {
+  const script = `
+    import { survivePromises } from "../../src/server/last-resort.js";
+    survivePromises({ error: (fields, message) => console.log(message + ": " + fields.err.message) });
+    Promise.reject(new Error("nobody listens"));
+    setTimeout(() => console.log("alive"), 20);`;
+  const cwd = new URL(".", import.meta.url);
+  const { stdout, status } = spawnSync(process.execPath, ["--input-type=module", "-e", script], { cwd, encoding: "utf8" });
+  assert.deepEqual([status, stdout], [0, "a failure was handled nowhere: nobody listens\nalive\n"]);
+});
