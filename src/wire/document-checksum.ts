@@ -1,7 +1,7 @@
 /**
  * Which documents need Content-MD5 or a checksum. AWS's model says so of nearly all, as an order to its SDKs; AWS itself
- * takes some without: clients such as s3cmd have sent ACLs and policies without it for years. We take those only where
- * the signature covers the body's hash, so that every document is proven one way or the other.
+ * takes some without: s3cmd and minio-js have sent ACLs and policies without it for years. We take those only in signed
+ * requests, and where the signature covers the body's hash or TLS carries it: every document is proven one way or the other.
  */
 import type { AuthorizationClaim } from "./authorization-common.js";
 import type { BodyPlan } from "./contract.js";
@@ -21,6 +21,7 @@ const HASH = /^[0-9a-fA-F]{64}$/;
 /** Must the document of this request come with Content-MD5 or `x-amz-checksum-*`? */
 export function documentNeedsChecksum(operation: string, plan: BodyPlan, head: RequestHead, claim: AuthorizationClaim): boolean {
   if (!plan.checksumRequired || !TAKEN_WITHOUT.has(operation)) return plan.checksumRequired;
+  if (claim.kind !== "header") return true;
   const hash = head.headers["x-amz-content-sha256"];
-  return claim.kind !== "header" || typeof hash !== "string" || !HASH.test(hash);
+  return !head.secure && (typeof hash !== "string" || !HASH.test(hash));
 }
