@@ -4,6 +4,7 @@ import { ServiceError } from "../lib/errors.js";
 import { displayPrincipals, resolvePrincipals } from "../policy/principals.js";
 import { isPublicPolicy } from "../policy/public-policy.js";
 import { validateBucketPolicy } from "../policy/validate-bucket-policy.js";
+import type { OutputExtras } from "../wire/contract.js";
 import type { GetBucketPolicyOutput, GetBucketPolicyStatusOutput, PutBucketPolicyRequest } from "../wire/tables/s3-types.js";
 import { configChange, configRead, without } from "./bucket-config.js";
 import { onBucket, type BucketFacts, type BucketInput } from "./buckets.js";
@@ -28,7 +29,7 @@ export function bucketPolicyOperations(room: Room): AnyOperation[] {
         return { PolicyStatus: { IsPublic: bucket.policyIsPublic } };
       },
     }),
-    configChange<PutBucketPolicyRequest>(room, {
+    configChange<PutBucketPolicyRequest, OutputExtras>(room, {
       name: "PutBucketPolicy",
       action: "s3:PutBucketPolicy",
       rootAlwaysAllowed: true,
@@ -40,6 +41,8 @@ export function bucketPolicyOperations(room: Room): AnyOperation[] {
         if (isPublicPolicy(policy)) await refuseIfBlocked(room, bucket, call);
         return { config: { ...bucket.record.config, policy: text } };
       },
+      // The model says 200, AWS has always answered 204, and minio-js accepts nothing else.
+      answer: () => ({ $status: 204 }),
     }),
     configChange<BucketInput>(room, {
       name: "DeleteBucketPolicy",
