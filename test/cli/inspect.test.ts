@@ -5,6 +5,8 @@ import {
   CompleteMultipartUploadCommand, CreateMultipartUploadCommand, GetObjectCommand, PutBucketVersioningCommand, PutObjectCommand,
   UploadPartCommand, type PutObjectCommandInput, type S3Client,
 } from "@aws-sdk/client-s3";
+import { audit } from "../../src/cli/audit.js";
+import { inspect } from "../../src/cli/inspect.js";
 import type { InspectObjectResponse } from "../../src/wire/tables/coffer-types.js";
 import { ROOT, type Credentials } from "../e2e/server.js";
 import { ACCOUNT, AWAY_ROOT, bodyOf, bytesOf, CHUNK, openWorld, S3_ALL } from "../e2e/world.js";
@@ -198,17 +200,22 @@ test("over https with the CA of the server; with what coffer env prints", async 
 });
 
 test("mistakes are told in one line", async () => {
-  assert.match(await refusal(["inspect", "s3://bucket"]), /expected s3:\/\/BUCKET\/KEY/);
-  assert.match(await refusal(["inspect", `s3://${Bucket}/absent`]), /NoSuchKey/);
-  assert.match(await refusal(["inspect", "s3://absent-bucket/k"]), /NoSuchBucket/);
-  assert.match(await refusal(["audit", "--since", "yesterday"]), /--since: expected a time/);
-  assert.match(await refusal(["audit", "--limit", "0"]), /--limit: expected a number/);
-  assert.match(await refusal(["audit", "--key", "alias/x"]), /ValidationException/);
+  assert.match(await refusal(["inspect", `s3://${Bucket}/absent`]), /^coffer: NoSuchKey: /);
+  assert.match(await refusal(["audit", "--since", "yesterday"]), /^coffer: --since: expected a time/);
+  const env = environment();
   const keyless = environment(ROOT, { AWS_ACCESS_KEY_ID: "" });
-  assert.match(await refusal(["audit"], keyless), /AWS_ACCESS_KEY_ID is not set: eval "\$\(coffer env\)"/);
   const closed = environment(ROOT, { AWS_ENDPOINT_URL: "http://127.0.0.1:9" });
-  assert.match(await refusal(["audit"], closed), /does not answer: ECONNREFUSED/);
-  assert.match(await refusal(["audit"], environment({ ...ROOT, secretAccessKey: "wrong" })), /InvalidSignatureException/);
+  const rows: [() => Promise<void>, RegExp][] = [
+    [() => inspect("s3://bucket", {}, env), /expected s3:\/\/BUCKET\/KEY/],
+    [() => inspect("s3://absent-bucket/k", {}, env), /The specified bucket does not exist/],
+    [() => audit({ limit: "0" }, env, 0), /--limit: expected a number/],
+    [() => audit({ until: "5 o'clock" }, env, 0), /--until: expected a time/],
+    [() => audit({ key: "alias/x" }, env, 0), /'keyArn' failed to satisfy constraint/],
+    [() => audit({}, keyless, 0), /AWS_ACCESS_KEY_ID is not set: eval "\$\(coffer env\)"/],
+    [() => audit({}, closed, 0), /does not answer: ECONNREFUSED/],
+    [() => audit({}, environment({ ...ROOT, secretAccessKey: "wrong" }), 0), /signature we calculated does not match/],
+  ];
+  for (const [work, message] of rows) await assert.rejects(work, { message });
 });
 
 test("with --memory the last events are kept, and nothing else changes", async () => {
