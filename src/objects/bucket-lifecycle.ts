@@ -5,7 +5,8 @@
 import type { AnyOperation } from "../gate/contract.js";
 import { ServiceError } from "../lib/errors.js";
 import type {
-  GetBucketLifecycleConfigurationOutput, LifecycleRule, PutBucketLifecycleConfigurationOutput, PutBucketLifecycleConfigurationRequest,
+  GetBucketLifecycleConfigurationOutput, LifecycleRule, PutBucketLifecycleConfigurationOutput,
+  PutBucketLifecycleConfigurationRequest as PutRequest,
 } from "../wire/tables/s3-types.js";
 import { configChange, configRead } from "./bucket-config.js";
 import type { BucketInput } from "./buckets.js";
@@ -50,13 +51,14 @@ export function bucketLifecycleOperations(room: Room): AnyOperation[] {
         throw new ServiceError("NoSuchLifecycleConfiguration", text, { status: 404, fields: { BucketName: name } });
       },
     }),
-    configChange<PutBucketLifecycleConfigurationRequest, PutBucketLifecycleConfigurationOutput>(room, {
+    configChange<PutRequest, PutBucketLifecycleConfigurationOutput>(room, {
       name: "PutBucketLifecycleConfiguration",
       action: "s3:PutLifecycleConfiguration",
       change: ({ record: { config } }, input) => {
         if (input.LifecycleConfiguration === undefined) throw malformedXml();
         const TransitionDefaultMinimumObjectSize = minimumSizeOf(input);
-        const lifecycle: Lifecycle = { Rules: checkRules(input.LifecycleConfiguration.Rules), TransitionDefaultMinimumObjectSize };
+        const Rules = checkRules(input.LifecycleConfiguration.Rules);
+        const lifecycle: Lifecycle = { Rules, TransitionDefaultMinimumObjectSize };
         return { config: { ...config, documents: { ...config.documents, [DOCUMENT]: JSON.stringify(lifecycle) } } };
       },
       answer: (input) => ({ TransitionDefaultMinimumObjectSize: minimumSizeOf(input) }),
@@ -72,7 +74,7 @@ export function bucketLifecycleOperations(room: Room): AnyOperation[] {
   ];
 }
 
-function minimumSizeOf({ TransitionDefaultMinimumObjectSize: given = DEFAULT_MINIMUM_SIZE }: PutBucketLifecycleConfigurationRequest): string {
+function minimumSizeOf({ TransitionDefaultMinimumObjectSize: given = DEFAULT_MINIMUM_SIZE }: PutRequest): string {
   if ((MINIMUM_SIZES as readonly string[]).includes(given)) return given;
   throw invalidRequest(`Invalid TransitionDefaultMinimumObjectSize found: ${given}`);
 }

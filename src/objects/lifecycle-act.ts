@@ -87,7 +87,8 @@ export async function expireOlder(deps: LifecycleDeps, at: BucketRow, key: strin
     const old = head === undefined ? [] : await dueVersions(room, inc, rules, head);
     if (head === undefined || old.length === 0) return [];
     await planRemoveOlder(room, inc, head, old.map(({ row }) => row), changes);
-    return old.map(({ row, due }) => ({ eventName: "S3.EXPIRE.OBJECT", key, versionId: row.clear.versionId, ruleId: due.ruleId }));
+    const eventName = "S3.EXPIRE.OBJECT";
+    return old.map(({ row, due }) => ({ eventName, key, versionId: row.clear.versionId, ruleId: due.ruleId }));
   });
   return removed === OLD_VERSIONS ? "more" : "done";
 }
@@ -107,8 +108,8 @@ async function dueVersions(room: Room, inc: string, rules: readonly LifecycleRul
   let newer = 0;
   let after: Buffer | undefined;
   for (;;) {
-    const prefix = [inc, head.clear.key];
-    const page = await room.tables.versions.list({ prefix, limit: VERSIONS_PER_READ, ...(after === undefined ? {} : { after }) });
+    const query = { prefix: [inc, head.clear.key], limit: VERSIONS_PER_READ };
+    const page = await room.tables.versions.list({ ...query, ...(after === undefined ? {} : { after }) });
     for (const row of page) {
       const due = noncurrentExpiryOf(rules, subjectOf(row), { sinceMs, newer });
       if (isDue(room, due)) old.push({ row, due });
@@ -129,8 +130,9 @@ async function checkedHead(room: Room, inc: string, key: string, changes: Change
 }
 
 /** Aborts an upload that nobody completed. */
-export async function abortUpload(deps: LifecycleDeps, at: BucketRow, { key, uploadId, createdMs }: UploadByKeyRecord): Promise<void> {
+export async function abortUpload(deps: LifecycleDeps, at: BucketRow, begun: UploadByKeyRecord): Promise<void> {
   const { room } = deps;
+  const { key, uploadId, createdMs } = begun;
   await attempt(deps, at, async (bucket, rules, changes) => {
     const inc = bucket.clear.incarnation;
     const due = abortOf(rules, key, createdMs);
@@ -160,7 +162,8 @@ async function attempt({ room, recordEvent }: LifecycleDeps, at: BucketRow, plan
     const outcomes = await plan(bucket, lifecycle.Rules, changes);
     if (outcomes.length === 0) return 0;
     const { name, region, ownerAccount: account } = bucket.clear;
-    const events = outcomes.map((outcome): LifecycleEvent => ({ timeMs: room.clock.now(), region, account, bucket: name, ...outcome }));
+    const common = { timeMs: room.clock.now(), region, account, bucket: name };
+    const events = outcomes.map((outcome): LifecycleEvent => ({ ...common, ...outcome }));
     for (const event of events) recordEvent(event);
     if ((await room.store.commit(changes)).ok) return outcomes.length;
     for (const event of events) recordEvent({ ...event, errorCode: "OperationAborted" });

@@ -46,6 +46,8 @@ export interface Due {
   readonly ruleId: string;
 }
 
+type Rules = readonly LifecycleRule[];
+
 /** @param days 0: the next midnight */
 function after(fromMs: number, days: number): number {
   return Math.ceil((fromMs + days * DAY_MS) / DAY_MS) * DAY_MS;
@@ -62,7 +64,7 @@ function matches(rule: LifecycleRule, subject: Subject): boolean {
 }
 
 /** @param when the time at which a rule acts, or undefined where it does not */
-function earliest(rules: readonly LifecycleRule[], subject: Subject, when: (rule: LifecycleRule) => number | undefined): Due | undefined {
+function earliest(rules: Rules, subject: Subject, when: (rule: LifecycleRule) => number | undefined): Due | undefined {
   let best: Due | undefined;
   for (const rule of rules) {
     const atMs = rule.Status === "Enabled" ? when(rule) : undefined;
@@ -73,8 +75,10 @@ function earliest(rules: readonly LifecycleRule[], subject: Subject, when: (rule
 }
 
 /** A current version that is no delete marker. */
-export function expiryOf(rules: readonly LifecycleRule[], subject: Subject, createdMs: number): Due | undefined {
-  return earliest(rules, subject, ({ Expiration: { Date: date, Days } = {} }) => (Days === undefined ? date?.getTime() : after(createdMs, Days)));
+export function expiryOf(rules: Rules, subject: Subject, createdMs: number): Due | undefined {
+  return earliest(rules, subject, ({ Expiration: { Date: date, Days } = {} }) =>
+    Days === undefined ? date?.getTime() : after(createdMs, Days),
+  );
 }
 
 /**
@@ -83,7 +87,7 @@ export function expiryOf(rules: readonly LifecycleRule[], subject: Subject, crea
  * @param newer how many noncurrent versions of its key are newer
  */
 export function noncurrentExpiryOf(
-  rules: readonly LifecycleRule[],
+  rules: Rules,
   subject: Subject,
   { sinceMs, newer }: { readonly sinceMs: number; readonly newer: number },
 ): Due | undefined {
@@ -93,7 +97,7 @@ export function noncurrentExpiryOf(
 }
 
 /** A delete marker under which no version is left: by its own action, and by `Days` once it is that old. */
-export function markerExpiryOf(rules: readonly LifecycleRule[], key: string, createdMs: number): Due | undefined {
+export function markerExpiryOf(rules: Rules, key: string, createdMs: number): Due | undefined {
   return earliest(rules, bareSubject(key), ({ Expiration: { ExpiredObjectDeleteMarker: marker, Days } = {} }) => {
     if (marker === true) return after(createdMs, 0);
     return Days === undefined ? undefined : after(createdMs, Days);
@@ -101,7 +105,7 @@ export function markerExpiryOf(rules: readonly LifecycleRule[], key: string, cre
 }
 
 /** An upload that was never completed. */
-export function abortOf(rules: readonly LifecycleRule[], key: string, initiatedMs: number): Due | undefined {
+export function abortOf(rules: Rules, key: string, initiatedMs: number): Due | undefined {
   return earliest(rules, bareSubject(key), ({ AbortIncompleteMultipartUpload: { DaysAfterInitiation } = {} }) =>
     DaysAfterInitiation === undefined ? undefined : after(initiatedMs, DaysAfterInitiation),
   );

@@ -25,7 +25,9 @@ const MAX_SIZE = 1_099_511_627_776_000;
  */
 export function checkRules(rules: readonly LifecycleRule[]): readonly LifecycleRule[] {
   if (rules.length === 0) throw invalidRequest("At least one lifecycle rule must be specified.");
-  if (rules.length > MAX_RULES) throw invalidRequest("The number of lifecycle rules must not exceed the allowed limit of 1000 rules.");
+  if (rules.length > MAX_RULES) {
+    throw invalidRequest("The number of lifecycle rules must not exceed the allowed limit of 1000 rules.");
+  }
   checkIds(rules);
   // S3 calls a configuration whose first rule has a Filter "V2", and mixes the two forms in none.
   const v2 = rules[0]?.Filter !== undefined;
@@ -50,13 +52,14 @@ function checkIds(rules: readonly LifecycleRule[]): void {
 function checkRule(rule: LifecycleRule, v2: boolean): void {
   const { Expiration, NoncurrentVersionExpiration: noncurrent, AbortIncompleteMultipartUpload: abort } = rule;
   checkFilter(rule, v2);
-  if (!ACTIONS.some((action) => hasAction(rule, action))) throw invalidRequest("At least one action needs to be specified in a rule");
+  if (!ACTIONS.some((action) => hasAction(rule, action))) {
+    throw invalidRequest("At least one action needs to be specified in a rule");
+  }
   if (Expiration !== undefined) checkExpiration(Expiration);
   if (noncurrent !== undefined) checkNoncurrent(noncurrent, v2);
   if (abort !== undefined) {
-    const days = abort.DaysAfterInitiation;
-    if (days === undefined) throw malformedXml();
-    if (!isPositive(days)) throw invalid("'DaysAfterInitiation' for AbortIncompleteMultipartUpload action must be a positive integer");
+    if (abort.DaysAfterInitiation === undefined) throw malformedXml();
+    if (!isPositive(abort.DaysAfterInitiation)) throw notPositive("DaysAfterInitiation", "AbortIncompleteMultipartUpload");
   }
   checkTransitions(rule);
   checkPairs(rule);
@@ -87,15 +90,19 @@ function checkFilter(rule: LifecycleRule, v2: boolean): void {
   const { prefix, tags, above, below } = filterOf(rule);
   if (Buffer.byteLength(prefix) > MAX_PREFIX_BYTES) throw invalid("The maximum size of a prefix is 1024.");
   checkTags(tags);
-  if (above !== undefined && !within(above, 0)) throw invalidRequest(`'ObjectSizeGreaterThan' should be between 0 and ${MAX_SIZE}.`);
-  if (below !== undefined && !within(below, 1)) throw invalidRequest(`'ObjectSizeLessThan' should be between 1 and ${MAX_SIZE}.`);
+  checkSize("ObjectSizeGreaterThan", above, 0);
+  checkSize("ObjectSizeLessThan", below, 1);
   if (above !== undefined && below !== undefined && above >= below) {
     throw invalidRequest("'ObjectSizeLessThan' has to be a value greater than 'ObjectSizeGreaterThan'.");
   }
 }
 
 const membersOf = (value: object): number => Object.values(value).filter((member) => member !== undefined).length;
-const within = (size: number, least: number): boolean => size >= least && size <= MAX_SIZE;
+
+function checkSize(name: string, size: number | undefined, least: number): void {
+  if (size === undefined || (size >= least && size <= MAX_SIZE)) return;
+  throw invalidRequest(`'${name}' should be between ${least} and ${MAX_SIZE}.`);
+}
 
 function checkTags(tags: readonly Tag[]): void {
   if (tags.length > MAX_OBJECT_TAGS) throw invalid("Object tags cannot be greater than 10");
@@ -110,17 +117,18 @@ function checkTags(tags: readonly Tag[]): void {
 function checkExpiration(expiration: LifecycleExpiration): void {
   const { Date: date, Days } = expiration;
   if (membersOf(expiration) !== 1) throw malformedXml();
-  if (Days !== undefined && !isPositive(Days)) throw invalid("'Days' for Expiration action must be a positive integer");
+  if (Days !== undefined && !isPositive(Days)) throw notPositive("Days", "Expiration");
   if (date !== undefined) checkMidnight(date);
 }
 
 function checkMidnight(date: Date): void {
-  if (date.getTime() % DAY_MS !== 0) throw invalid("'Date' must be at midnight GMT", { ArgumentName: "Date", ArgumentValue: date.toISOString() });
+  if (date.getTime() % DAY_MS === 0) return;
+  throw invalid("'Date' must be at midnight GMT", { ArgumentName: "Date", ArgumentValue: date.toISOString() });
 }
 
 function checkNoncurrent({ NoncurrentDays, NewerNoncurrentVersions }: NoncurrentVersionExpiration, v2: boolean): void {
   if (NoncurrentDays === undefined) throw malformedXml();
-  if (!isPositive(NoncurrentDays)) throw invalid("'NoncurrentDays' for NoncurrentVersionExpiration action must be a positive integer");
+  if (!isPositive(NoncurrentDays)) throw notPositive("NoncurrentDays", "NoncurrentVersionExpiration");
   checkNewer(NewerNoncurrentVersions, "NoncurrentVersionExpiration", v2);
 }
 
@@ -128,7 +136,7 @@ function checkNoncurrent({ NoncurrentDays, NewerNoncurrentVersions }: Noncurrent
 function checkNewer(count: number | undefined, action: string, v2: boolean): void {
   if (count === undefined) return;
   if (!v2) throw invalidRequest("NewerNoncurrentVersions element can only be used in Lifecycle V2.");
-  if (!isPositive(count)) throw invalid(`'NewerNoncurrentVersions' for ${action} action must be a positive integer`);
+  if (!isPositive(count)) throw notPositive("NewerNoncurrentVersions", action);
 }
 
 /** Classes that S3 moves objects to only once they are 30 days old. */
@@ -160,7 +168,7 @@ function checkClasses(transitions: readonly (Transition | NoncurrentVersionTrans
 /** The last check: what S3 would refuse is answered as S3 answers it. */
 function refuseTransitions({ Transitions = [], NoncurrentVersionTransitions = [] }: LifecycleRule): void {
   if (Transitions.length + NoncurrentVersionTransitions.length === 0) return;
-  const text = "Transitions between storage classes are not implemented by this server: it has one storage class. Expirations are.";
+  const text = "Transitions are not implemented by this server: it has one storage class. Expirations are.";
   throw new ServiceError("NotImplemented", text, { status: 501 });
 }
 
@@ -187,6 +195,9 @@ function checkOverlaps(rules: readonly LifecycleRule[]): void {
     }
   }
 }
+
+const notPositive = (name: string, action: string): ServiceError =>
+  invalid(`'${name}' for ${action} action must be a positive integer`);
 
 const invalid = (message: string, fields: Readonly<Record<string, string>> = {}): ServiceError =>
   new ServiceError("InvalidArgument", message, { status: 400, fields });

@@ -5,7 +5,9 @@
  */
 import type { LifecycleRule } from "../wire/tables/s3-types.js";
 import { lifecycleOf } from "./bucket-lifecycle.js";
-import { abortUpload, currentDue, expireCurrent, expireOlder, isDue, type BucketRow, type LifecycleDeps } from "./lifecycle-act.js";
+import {
+  abortUpload, currentDue, expireCurrent, expireOlder, isDue, type BucketRow, type LifecycleDeps,
+} from "./lifecycle-act.js";
 import { abortOf, filterOf } from "./lifecycle-due.js";
 import { namePage } from "./list-page.js";
 import type { HeadRow } from "./versions.js";
@@ -43,7 +45,7 @@ async function* walkBuckets(deps: LifecycleDeps): AsyncGenerator<undefined> {
     const page = await buckets.list({ limit: BUCKETS_PER_STEP, ...(after === undefined ? {} : { after }) });
     for (const bucket of page) {
       const rules = lifecycleOf(bucket.clear.config)?.Rules.filter((rule) => rule.Status === "Enabled") ?? [];
-      yield* walkKeys(deps, bucket, rules.filter((rule) => rule.Expiration !== undefined || rule.NoncurrentVersionExpiration !== undefined));
+      yield* walkKeys(deps, bucket, rules.filter(isOnObjects));
       yield* walkUploads(deps, bucket, rules.filter((rule) => rule.AbortIncompleteMultipartUpload !== undefined));
     }
     if (page.length < BUCKETS_PER_STEP) return;
@@ -52,8 +54,11 @@ async function* walkBuckets(deps: LifecycleDeps): AsyncGenerator<undefined> {
   }
 }
 
+const isOnObjects = ({ Expiration, NoncurrentVersionExpiration }: LifecycleRule): boolean =>
+  Expiration !== undefined || NoncurrentVersionExpiration !== undefined;
+
 /** Prefixes that cover all rules, none within another. */
-export function prefixesOf(rules: readonly LifecycleRule[]): readonly string[] {
+export function prefixesOf(rules: Rules): readonly string[] {
   const out: string[] = [];
   for (const prefix of rules.map((rule) => filterOf(rule).prefix).sort()) {
     const last = out.at(-1);
@@ -62,7 +67,7 @@ export function prefixesOf(rules: readonly LifecycleRule[]): readonly string[] {
   return out;
 }
 
-async function* walkKeys(deps: LifecycleDeps, bucket: BucketRow, rules: readonly LifecycleRule[]): AsyncGenerator<undefined> {
+async function* walkKeys(deps: LifecycleDeps, bucket: BucketRow, rules: Rules): AsyncGenerator<undefined> {
   const { room } = deps;
   const inc = bucket.clear.incarnation;
   for (const prefix of prefixesOf(rules)) {
@@ -83,8 +88,10 @@ async function* walkKeys(deps: LifecycleDeps, bucket: BucketRow, rules: readonly
   }
 }
 
+type Rules = readonly LifecycleRule[];
+
 /** Old versions first: the last of them may leave a marker alone. */
-async function visitKey(deps: LifecycleDeps, bucket: BucketRow, rules: readonly LifecycleRule[], head: HeadRow): Promise<"more" | "done"> {
+async function visitKey(deps: LifecycleDeps, bucket: BucketRow, rules: Rules, head: HeadRow): Promise<"more" | "done"> {
   const { key, hasOlder } = head.clear;
   const mayHaveOld = hasOlder === true && rules.some((rule) => rule.NoncurrentVersionExpiration !== undefined);
   if (mayHaveOld && (await expireOlder(deps, bucket, key)) === "more") return "more";
@@ -92,7 +99,7 @@ async function visitKey(deps: LifecycleDeps, bucket: BucketRow, rules: readonly 
   return "done";
 }
 
-async function* walkUploads(deps: LifecycleDeps, bucket: BucketRow, rules: readonly LifecycleRule[]): AsyncGenerator<undefined> {
+async function* walkUploads(deps: LifecycleDeps, bucket: BucketRow, rules: Rules): AsyncGenerator<undefined> {
   const { room } = deps;
   const inc = bucket.clear.incarnation;
   for (const prefix of prefixesOf(rules)) {

@@ -178,7 +178,13 @@ export async function planRemove(room: Room, inc: string, head: HeadRow, target:
 }
 
 /** The same for any number of noncurrent versions of one key. */
-export async function planRemoveOlder(room: Room, inc: string, head: HeadRow, targets: readonly HeadRow[], changes: Changes): Promise<void> {
+export async function planRemoveOlder(
+  room: Room,
+  inc: string,
+  head: HeadRow,
+  targets: readonly HeadRow[],
+  changes: Changes,
+): Promise<void> {
   const gone = new Set(targets.map(({ clear }) => clear.seq));
   const others = await room.tables.versions.list({ prefix: [inc, head.clear.key], limit: targets.length + 1 });
   for (const target of targets) {

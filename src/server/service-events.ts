@@ -24,9 +24,10 @@ export function kmsEvent(event: KmsServiceEvent): AuditRecord {
 /** What a lifecycle rule did to an object or upload. */
 export function lifecycleEvent(event: LifecycleEvent): AuditRecord {
   const { account, bucket, key, versionId, uploadId, ruleId } = event;
+  const named = { ...(versionId === undefined ? {} : { versionId }), ...(uploadId === undefined ? {} : { uploadId }) };
   return {
     ...common(event, "s3"),
-    requestParameters: { bucketName: bucket, key, ...(versionId === undefined ? {} : { versionId }), ...(uploadId === undefined ? {} : { uploadId }) },
+    requestParameters: { bucketName: bucket, key, ...named },
     resources: [
       { type: "AWS::S3::Object", ARN: objectArn(bucket, key) },
       { accountId: account, type: "AWS::S3::Bucket", ARN: bucketArn(bucket) },

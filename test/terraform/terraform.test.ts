@@ -12,16 +12,17 @@ import { after, before, describe, it, type TestContext } from "node:test";
 import { GetPolicyVersionCommand, IAMClient, ListAttachedRolePoliciesCommand } from "@aws-sdk/client-iam";
 import { DescribeKeyCommand, GetKeyRotationStatusCommand, KMSClient, ListAliasesCommand } from "@aws-sdk/client-kms";
 import {
-  CreateBucketCommand, GetBucketEncryptionCommand, GetBucketLifecycleConfigurationCommand, GetBucketVersioningCommand, GetObjectCommand,
-  HeadBucketCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client,
+  CreateBucketCommand, GetBucketEncryptionCommand, GetBucketLifecycleConfigurationCommand, GetBucketVersioningCommand,
+  GetObjectCommand, HeadBucketCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client,
 } from "@aws-sdk/client-s3";
 import { AssumeRoleCommand } from "@aws-sdk/client-sts";
-import { discard, failure, iamClient, kmsClient, s3Client, startServer, stsClient, type Credentials, type TestServer } from "../e2e/server.js";
+import { discard, failure, iamClient, kmsClient, s3Client, startServer, stsClient, type TestServer } from "../e2e/server.js";
 import { cofferEnvironment, findTools, Workspace, type Run, type Tools } from "./tools.js";
 
 const found = findTools();
 const skip = found === undefined ? "terraform is not on the PATH" : false;
-const skipProvider = found !== undefined && found.mirror === undefined ? "no mirror of the Terraform provider hashicorp/aws 5.86 or later" : skip;
+const lacksProvider = found !== undefined && found.mirror === undefined;
+const skipProvider = lacksProvider ? "no mirror of the Terraform provider hashicorp/aws 5.86 or later" : skip;
 
 /** `terraform plan -detailed-exitcode` */
 const NOTHING_TO_DO = 0;
@@ -30,7 +31,6 @@ interface Place {
   readonly server: TestServer;
   readonly scratch: string;
   readonly env: NodeJS.ProcessEnv;
-  readonly root: Credentials;
   readonly s3: S3Client;
   readonly kms: KMSClient;
   readonly iam: IAMClient;
@@ -40,10 +40,10 @@ async function openPlace(): Promise<Place> {
   const server = await startServer({ disk: true, rootByFlag: false });
   const place = ["--data-dir", join(server.directory, "data"), "--key-file", join(server.directory, "config", "root.key")];
   const env = await cofferEnvironment(place);
-  const root = { accessKeyId: env["AWS_ACCESS_KEY_ID"] ?? "", secretAccessKey: env["AWS_SECRET_ACCESS_KEY"] ?? "" };
-  const options = { https: true, credentials: root };
+  const credentials = { accessKeyId: env["AWS_ACCESS_KEY_ID"] ?? "", secretAccessKey: env["AWS_SECRET_ACCESS_KEY"] ?? "" };
+  const as = { https: true, credentials };
   const scratch = mkdtempSync(join(tmpdir(), "coffer-terraform-"));
-  return { server, scratch, env, root, s3: s3Client(server, options), kms: kmsClient(server, options), iam: iamClient(server, options) };
+  return { server, scratch, env, s3: s3Client(server, as), kms: kmsClient(server, as), iam: iamClient(server, as) };
 }
 
 /** Runs a command that has to succeed. */
@@ -60,6 +60,9 @@ async function isSettled(t: TestContext, work: Workspace, ...args: string[]): Pr
   assert.equal(run.code, NOTHING_TO_DO, run.output);
 }
 
+const NO_QUESTIONS = ["-auto-approve", "-input=false"];
+
+/** What changed, as Terraform sums it up. */
 const applied = (run: Run): string => /Apply complete! Resources: (.*)\./.exec(run.output)?.[1] ?? run.output;
 
 describe("Terraform", { concurrency: true, skip }, () => {
@@ -72,20 +75,21 @@ describe("Terraform", { concurrency: true, skip }, () => {
     await discard(place.server);
     rmSync(place.scratch, { recursive: true, force: true });
   });
-  const workspace = (example: string, env: NodeJS.ProcessEnv = {}): Workspace => new Workspace(tools, place.scratch, example, { ...place.env, ...env });
+  const workspace = (example: string, env: NodeJS.ProcessEnv = {}): Workspace =>
+    new Workspace(tools, place.scratch, example, { ...place.env, ...env });
 
   it("applies, settles, changes, settles and destroys examples/terraform", { skip: skipProvider }, async (t) => {
     const work = workspace("terraform", { TF_VAR_endpoint: place.server.httpsUrl });
     t.diagnostic(`provider ${tools.mirror?.version ?? ""}`);
     await does(t, work, "init", "-input=false");
-    assert.equal(applied(await does(t, work, "apply", "-auto-approve", "-input=false")), "18 added, 0 changed, 0 destroyed");
+    assert.equal(applied(await does(t, work, "apply", ...NO_QUESTIONS)), "18 added, 0 changed, 0 destroyed");
     await isSettled(t, work);
     const made = await work.outputs();
     await checkMade(place, made);
-    assert.equal(applied(await does(t, work, "apply", "-auto-approve", "-input=false", ...CHANGES)), "0 added, 9 changed, 0 destroyed");
+    assert.equal(applied(await does(t, work, "apply", ...NO_QUESTIONS, ...CHANGES)), "0 added, 9 changed, 0 destroyed");
     await isSettled(t, work, ...CHANGES);
     await checkChanged(place, made);
-    const destroyed = await does(t, work, "destroy", "-auto-approve", "-input=false", ...CHANGES);
+    const destroyed = await does(t, work, "destroy", ...NO_QUESTIONS, ...CHANGES);
     assert.match(destroyed.output, /Destroy complete! Resources: 18 destroyed\./);
     await checkDestroyed(place, made);
   });
@@ -94,15 +98,16 @@ describe("Terraform", { concurrency: true, skip }, () => {
     const work = workspace("terraform-inline", { TF_VAR_endpoint: place.server.httpUrl });
     const head = () => place.s3.send(new HeadObjectCommand({ Bucket: "coffer-terraform-inline", Key: "reports/first.txt" }));
     await does(t, work, "init", "-input=false");
-    assert.equal(applied(await does(t, work, "apply", "-auto-approve", "-input=false")), "3 added, 0 changed, 0 destroyed");
+    assert.equal(applied(await does(t, work, "apply", ...NO_QUESTIONS)), "3 added, 0 changed, 0 destroyed");
     await isSettled(t, work);
     assert.equal((await head()).ServerSideEncryption, "aws:kms");
     const changes = ["-var", "sse_algorithm=AES256"];
-    assert.equal(applied(await does(t, work, "apply", "-auto-approve", "-input=false", ...changes)), "0 added, 1 changed, 0 destroyed");
+    assert.equal(applied(await does(t, work, "apply", ...NO_QUESTIONS, ...changes)), "0 added, 1 changed, 0 destroyed");
     await isSettled(t, work, ...changes);
-    const { ServerSideEncryptionConfiguration } = await place.s3.send(new GetBucketEncryptionCommand({ Bucket: "coffer-terraform-inline" }));
-    assert.equal(ServerSideEncryptionConfiguration?.Rules?.[0]?.ApplyServerSideEncryptionByDefault?.SSEAlgorithm, "AES256");
-    await does(t, work, "destroy", "-auto-approve", "-input=false");
+    const encryption = await place.s3.send(new GetBucketEncryptionCommand({ Bucket: "coffer-terraform-inline" }));
+    const [rule] = encryption.ServerSideEncryptionConfiguration?.Rules ?? [];
+    assert.equal(rule?.ApplyServerSideEncryptionByDefault?.SSEAlgorithm, "AES256");
+    await does(t, work, "destroy", ...NO_QUESTIONS);
     assert.equal((await failure(head())).status, 404);
   });
 
@@ -112,13 +117,13 @@ describe("Terraform", { concurrency: true, skip }, () => {
     await place.s3.send(new CreateBucketCommand({ Bucket }));
     const work = workspace("terraform-state");
     await does(t, work, "init", "-input=false");
-    await does(t, work, "apply", "-auto-approve", "-input=false");
+    await does(t, work, "apply", ...NO_QUESTIONS);
     await isSettled(t, work);
     assert.equal((await place.s3.send(new HeadObjectCommand({ Bucket, Key }))).ServerSideEncryption, "AES256");
 
     const holder = work.start("apply", "-var", "note=second");
     await holder.said("Enter a value:");
-    const refused = await work.run("apply", "-auto-approve", "-input=false", "-var", "note=third");
+    const refused = await work.run("apply", ...NO_QUESTIONS, "-var", "note=third");
     assert.equal(refused.code, 1);
     assert.match(refused.output, /Error acquiring the state lock[^]*PreconditionFailed/);
     holder.answer("yes\n");
@@ -126,7 +131,7 @@ describe("Terraform", { concurrency: true, skip }, () => {
     assert.deepEqual(await work.outputs(), { note: "second" });
     const { Contents } = await place.s3.send(new ListObjectsV2Command({ Bucket }));
     assert.deepEqual(Contents?.map((object) => object.Key), [Key], "the lock file is gone");
-    await does(t, work, "destroy", "-auto-approve", "-input=false");
+    await does(t, work, "destroy", ...NO_QUESTIONS);
   });
 });
 
@@ -142,7 +147,8 @@ const VARIABLES = {
   tags: { Project: "changed", Stage: "test" },
   uploader_may_delete: true,
 };
-const CHANGES = Object.entries(VARIABLES).flatMap(([name, value]) => ["-var", `${name}=${typeof value === "object" ? JSON.stringify(value) : value}`]);
+const asText = (value: unknown): string => (typeof value === "object" ? JSON.stringify(value) : String(value));
+const CHANGES = Object.entries(VARIABLES).flatMap(([name, value]) => ["-var", `${name}=${asText(value)}`]);
 
 type Outputs = Record<string, string>;
 
@@ -161,19 +167,21 @@ async function checkMade({ server, s3, kms, iam }: Place, made: Outputs): Promis
   const { AttachedPolicies } = await iam.send(new ListAttachedRolePoliciesCommand({ RoleName: `${BUCKET}-reader` }));
   assert.deepEqual(AttachedPolicies?.map(({ PolicyName }) => PolicyName), ["AmazonS3ReadOnlyAccess"]);
 
-  const uploader = { accessKeyId: made["uploader_access_key_id"] ?? "", secretAccessKey: made["uploader_secret_access_key"] ?? "" };
+  const { key_arn = "", uploader_access_key_id = "", uploader_secret_access_key = "" } = made;
+  const uploader = { accessKeyId: uploader_access_key_id, secretAccessKey: uploader_secret_access_key };
   const own = s3Client(server, { https: true, credentials: uploader });
   const put = { Bucket: BUCKET, Key: "by-uploader", Body: "x" };
   assert.equal((await failure(own.send(new PutObjectCommand(put)))).code, "AccessDenied", "no encryption header");
   const clear = s3Client(server, { credentials: uploader });
-  const sealed = new PutObjectCommand({ ...put, ServerSideEncryption: "aws:kms", ...(made["key_arn"] === undefined ? {} : { SSEKMSKeyId: made["key_arn"] }) });
+  const sealed = new PutObjectCommand({ ...put, ServerSideEncryption: "aws:kms", SSEKMSKeyId: key_arn });
   assert.equal((await failure(clear.send(sealed))).code, "AccessDenied", "clear HTTP");
   assert.equal((await own.send(sealed)).SSEKMSKeyId, made["key_arn"]);
 
   const sts = stsClient(server, { https: true, credentials: uploader });
-  const { Credentials: session } = await sts.send(new AssumeRoleCommand({ RoleArn: made["reader_role_arn"], RoleSessionName: "test" }));
-  const credentials = { accessKeyId: session?.AccessKeyId ?? "", secretAccessKey: session?.SecretAccessKey ?? "", sessionToken: session?.SessionToken ?? "" };
-  const reader = s3Client(server, { https: true, credentials });
+  const assumed = await sts.send(new AssumeRoleCommand({ RoleArn: made["reader_role_arn"], RoleSessionName: "test" }));
+  const { AccessKeyId = "", SecretAccessKey = "", SessionToken = "" } = assumed.Credentials ?? {};
+  const session = { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken };
+  const reader = s3Client(server, { https: true, credentials: session });
   const read = await reader.send(new GetObjectCommand({ Bucket: BUCKET, Key: "by-uploader" }));
   assert.equal(await read.Body?.transformToString(), "x");
   assert.equal((await failure(reader.send(sealed))).code, "AccessDenied", "the role only reads");

@@ -22,7 +22,8 @@ export interface Tools {
 
 /** undefined: no Terraform on this machine. */
 export function findTools(): Tools | undefined {
-  const program = (process.env["PATH"] ?? "").split(delimiter).map((directory) => join(directory, PROGRAM)).find((path) => existsSync(path));
+  const directories = (process.env["PATH"] ?? "").split(delimiter);
+  const program = directories.map((directory) => join(directory, PROGRAM)).find((path) => existsSync(path));
   if (program === undefined) return undefined;
   for (const path of mirrors()) {
     const version = versionIn(join(path, PROVIDER));
@@ -46,7 +47,8 @@ function mirrors(): string[] {
   const configFiles = [process.env["TF_CLI_CONFIG_FILE"], join(home, ".terraformrc")].filter((path) => path !== undefined);
   const configured = configFiles.flatMap((path) => pathsIn(path));
   const data = process.env["XDG_DATA_HOME"] ?? join(home, ".local/share");
-  const implied = [join(home, ".terraform.d/plugins"), join(data, "terraform/plugins"), "/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins"];
+  const own = [join(home, ".terraform.d/plugins"), join(data, "terraform/plugins")];
+  const implied = [...own, "/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins"];
   const roots = ["/opt", "/usr/local", "/usr/local/share", "/usr/share", "/var/lib", home];
   const looked = roots.flatMap((directory) => namesIn(directory).map((name) => join(directory, name)));
   const cache = process.env["TF_PLUGIN_CACHE_DIR"];
@@ -85,12 +87,14 @@ export class Workspace {
   constructor(tools: Tools, scratch: string, example: string, env: NodeJS.ProcessEnv) {
     this.#tools = tools;
     this.directory = join(scratch, example);
-    cpSync(join(root, "examples", example), this.directory, { recursive: true, filter: (path) => !/\.terraform|\.tfstate/.test(path) });
+    const filter = (path: string): boolean => !/\.terraform|\.tfstate/.test(path);
+    cpSync(join(root, "examples", example), this.directory, { recursive: true, filter });
     const home = join(scratch, "home");
     mkdirSync(home, { recursive: true });
     const config = join(home, "terraform.rc");
-    const mirror = tools.mirror === undefined ? "" : `provider_installation {\n  filesystem_mirror {\n    path = ${JSON.stringify(tools.mirror.path)}\n  }\n}\n`;
-    writeFileSync(config, `disable_checkpoint = true\n${mirror}`);
+    const path = tools.mirror?.path;
+    const source = path === undefined ? "direct {}" : `filesystem_mirror {\n    path = ${JSON.stringify(path)}\n  }`;
+    writeFileSync(config, `disable_checkpoint = true\nprovider_installation {\n  ${source}\n}\n`);
     const { PATH = "" } = process.env;
     // GOGC: the provider builds a large schema at each start; a collector that runs less often saves a third of its CPU time.
     this.#env = { PATH, HOME: home, TF_CLI_CONFIG_FILE: config, TF_IN_AUTOMATION: "1", GOGC: "400", ...env };
@@ -98,8 +102,8 @@ export class Workspace {
 
   start(...args: string[]): Running {
     const [command = "", ...rest] = args;
-    const child = spawn(this.#tools.program, [command, "-no-color", ...rest], { cwd: this.directory, env: this.#env, stdio: ["pipe", "pipe", "pipe"] });
-    return new Running(child);
+    const options = { cwd: this.directory, env: this.#env, stdio: "pipe" } as const;
+    return new Running(spawn(this.#tools.program, [command, "-no-color", ...rest], options));
   }
 
   /** Nobody answers its questions. */
@@ -128,7 +132,9 @@ export class Running {
     this.#child = child;
     const timer = setTimeout(() => child.kill("SIGKILL"), LONGEST_RUN_MS);
     this.#exited = once(child, "close").finally(() => clearTimeout(timer));
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => (this.#output += text));
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text: string) => (this.#output += text));
+    }
   }
 
   /** Resolves once it has said this. */
