@@ -86,7 +86,8 @@ async function removeKey(kms: Kms, found: Found<KeyClear>, nowMs: number): Promi
   } as const;
   kms.recordEvent(event);
   const result = await kms.store.commit(batch);
-  if (!result.ok) kms.recordEvent({ ...event, errorCode: "ConflictException" });
+  if (result.ok) kms.materials.forgetKey(region, keyId);
+  else kms.recordEvent({ ...event, errorCode: "ConflictException" });
   return "done";
 }
 

@@ -1,7 +1,8 @@
 /**
- * Key material in use: read by row, unwrapped once, kept by row stamp and wiped when it leaves the cache. Whether a key may
- * be used is never decided here.
+ * Key material in use: read by row, unwrapped once, kept by row stamp and wiped when it leaves the cache: with its key, or
+ * when it lies idle, since another process may have deleted the key. Whether a key may be used is never decided here.
  */
+import { MINUTE_MS } from "../lib/clock.js";
 import type { Secret } from "../lib/secret.js";
 import type { Put } from "../stores/contract.js";
 import type { Found } from "../stores/records.js";
@@ -12,7 +13,11 @@ import type { Key } from "./key.js";
 interface Kept {
   readonly stamp: number;
   readonly secret: Secret;
+  usedMs: number;
 }
+
+/** Longer than requests follow each other where a key is in use; unwrapping anew costs microseconds. */
+const MAX_IDLE_MS = 15 * MINUTE_MS;
 
 /** 32 random bytes of a SYMMETRIC_DEFAULT key. */
 export const MATERIAL_BYTES = 32;
@@ -21,13 +26,16 @@ export class Materials {
   readonly #tables: KmsTables;
   readonly #keyring: Keyring;
   readonly #limit: number;
+  readonly #now: () => number;
   /** Least recently used first. */
   readonly #kept = new Map<string, Kept>();
 
-  constructor(tables: KmsTables, keyring: Keyring, limit = 1024) {
+  /** @param options how many to keep; a monotonic clock, ms */
+  constructor(tables: KmsTables, keyring: Keyring, options: { readonly limit?: number; readonly now?: () => number } = {}) {
     this.#tables = tables;
     this.#keyring = keyring;
-    this.#limit = limit;
+    this.#limit = options.limit ?? 1024;
+    this.#now = options.now ?? (() => performance.now());
   }
 
   /**
@@ -46,15 +54,24 @@ export class Materials {
     return use(this.#open(key, key.clear.materialId, found).bytes);
   }
 
+  /** Wipes what is kept of a key that has been deleted. */
+  forgetKey(region: string, keyId: string): void {
+    const prefix = `${region}/${keyId}/`;
+    for (const id of [...this.#kept.keys()]) if (id.startsWith(prefix)) this.#forget(id);
+  }
+
   /** Wipes everything kept. */
   close(): void {
     for (const id of [...this.#kept.keys()]) this.#forget(id);
   }
 
   #open(key: Key, materialId: string, found: Found<MaterialClear>): Secret {
+    const usedMs = this.#now();
+    this.#forgetIdle(usedMs);
     const id = `${key.region}/${key.keyId}/${materialId}`;
     const kept = this.#kept.get(id);
     if (kept !== undefined && kept.stamp === found.stamp) {
+      kept.usedMs = usedMs;
       this.#kept.delete(id);
       this.#kept.set(id, kept);
       return kept.secret;
@@ -64,15 +81,18 @@ export class Materials {
     const { spec, origin } = key.clear;
     const place = { account, region, keyId, materialId, spec, origin };
     const secret = this.#keyring.unwrapMaterial(Buffer.from(found.clear.wrapped, "base64"), place);
-    this.#kept.set(id, { stamp: found.stamp, secret });
-    while (this.#kept.size > this.#limit) this.#forgetOldest();
+    this.#kept.set(id, { stamp: found.stamp, secret, usedMs });
+    for (const oldest of this.#kept.keys()) {
+      if (this.#kept.size <= this.#limit) break;
+      this.#forget(oldest);
+    }
     return secret;
   }
 
-  #forgetOldest(): void {
-    for (const id of this.#kept.keys()) {
+  #forgetIdle(nowMs: number): void {
+    for (const [id, { usedMs }] of this.#kept) {
+      if (nowMs - usedMs < MAX_IDLE_MS) return;
       this.#forget(id);
-      return;
     }
   }
 

@@ -195,6 +195,32 @@ test("regression 9: a key is gone on its date, whether or not the job has run; t
   assert.equal(rows.filter((row) => row.key.includes(KeyId.slice(0, 8))).length, 0);
 });
 
+test("material in memory is wiped with its key, and in other processes once it lies idle", async () => {
+  const { deleteDueKeys } = await import("../../src/keys/maintenance.js");
+  const world = new World();
+  const { loadKey } = await import("../../src/keys/load.js");
+  const { Materials } = await import("../../src/keys/materials.js");
+  const { KeyId } = await world.key();
+  const other = await loadKey(world.kms, "us-east-1", (await world.key()).KeyId, world.clock.now());
+  const key = await loadKey(world.kms, "us-east-1", KeyId, world.clock.now());
+  assert.ok(key !== undefined && other !== undefined);
+  let monotonicMs = 0;
+  const elsewhere = new Materials(world.kms.tables, world.keyring, { now: () => monotonicMs });
+  const [here, there] = await Promise.all([world.kms.materials, elsewhere].map((one) => one.useCurrent(key, (bytes) => bytes)));
+  const wiped = (bytes: Buffer | undefined): boolean | undefined => bytes?.every((byte) => byte === 0);
+  await world.call("ScheduleKeyDeletion", { KeyId, PendingWindowInDays: 7 });
+  world.clock.advance(7 * DAY_MS);
+  assert.equal(wiped(here), false);
+  while ((await deleteDueKeys(world.kms).step(world.clock.now())) === "more");
+  assert.equal(wiped(here), true);
+  monotonicMs = 15 * 60_000 - 1;
+  await elsewhere.useCurrent(other, () => undefined);
+  assert.equal(wiped(there), false);
+  monotonicMs += 1;
+  const kept = await elsewhere.useCurrent(other, (bytes) => bytes);
+  assert.deepEqual([wiped(there), wiped(kept)], [true, false]);
+});
+
 test("regression 26: everything is there after a restart", async () => {
   const before = new World();
   const { KeyId } = await before.key({ Description: "kept", Tags: [{ TagKey: "t", TagValue: "v" }] });
