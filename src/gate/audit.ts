@@ -141,9 +141,19 @@ const NEVER_S3 = new Set([
 ]);
 const FINGERPRINT = /^(Checksum(?!Mode|Algorithm|Type)|ETag$)|If(None)?Match$/;
 
+/** An operation speaks of its own input; what was refused before it was an input is shown as it came. */
+function ownParameters(operation: AnyOperation, input: object): Readonly<Record<string, unknown>> | undefined {
+  try {
+    return operation.auditParameters?.(input as never);
+  } catch {
+    // INVARIANT: a call is recorded whatever was wrong with it. The usual view of its members takes over.
+    return undefined;
+  }
+}
+
 function requestParameters(subject: AuditSubject): Record<string, unknown> {
   const { operation, input, call } = subject;
-  const own = operation.auditParameters?.(input as never);
+  const own = ownParameters(operation, input);
   if (own !== undefined) return { ...own };
   return call.service === "s3" || call.service === "s3-control" ? s3Parameters(input) : (publicMembers(input) as Record<string, unknown>);
 }

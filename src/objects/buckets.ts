@@ -46,7 +46,8 @@ export interface FindOptions {
 export async function findBucket(room: Room, call: Call, input: BucketInput, options: FindOptions = {}): Promise<BucketFacts> {
   const expected = input.ExpectedBucketOwner;
   if (expected !== undefined) checkOwnerForm(expected);
-  const row = await room.tables.buckets.get(input.Bucket);
+  // Longer than any name, and than the store's keys.
+  const row = input.Bucket.length > 255 ? undefined : await room.tables.buckets.get(input.Bucket);
   if (row === undefined) throw noSuchBucket(input.Bucket);
   if (expected !== undefined && expected !== row.clear.ownerAccount) throw new ServiceError("AccessDenied", "Access Denied");
   if (options.anyRegion !== true) checkRegion(call, row.clear.region);

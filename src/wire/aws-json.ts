@@ -24,13 +24,19 @@ export function parseJsonBody(body: Uint8Array): Readonly<Record<string, unknown
   try {
     const text = utf8.decode(body);
     assertShallow(text);
-    value = JSON.parse(text);
+    value = /\\u[dD][89a-fA-F]/.test(text) ? JSON.parse(text, wellFormed) : JSON.parse(text);
   } catch (cause) {
     throw cause instanceof ServiceError ? cause : serialization("", cause);
   }
   if (value === null || typeof value !== "object" || Array.isArray(value))
     throw serialization("Start of structure or map found where not expected.");
   return value as Readonly<Record<string, unknown>>;
+}
+
+/** Half a surrogate pair, written as an escape, is no text: it has no bytes in UTF-8 and would be stored as another. */
+function wellFormed(key: string, value: unknown): unknown {
+  if (/\p{Surrogate}/u.test(key) || (typeof value === "string" && /\p{Surrogate}/u.test(value))) throw serialization("");
+  return value;
 }
 
 /** Bounds nesting before anything recursive sees the text. */
