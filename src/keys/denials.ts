@@ -4,15 +4,11 @@
  */
 import type { Call, Denial } from "../gate/contract.js";
 import { ServiceError } from "../lib/errors.js";
-import { denialMessage } from "../policy/denial-text.js";
-import type { Principal } from "../policy/types.js";
+import { denialMessage, hiddenKeyMessage } from "../policy/denial-text.js";
 
 /** A key of another account that is absent, hidden, or out of reach for this operation. */
 export function hiddenKey(call: Call, action: string): ServiceError {
-  return accessDenied(
-    `User: ${callerName(call.principal)} is not authorized to perform: ${action} on this resource because the resource does ` +
-      "not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access",
-  );
+  return accessDenied(hiddenKeyMessage(call.principal, action));
 }
 
 /** The key inside a ciphertext is gone, foreign, or not the caller's to use: one answer for all three. */
@@ -26,10 +22,6 @@ export function hiddenCiphertextKey(): ServiceError {
 /** The usual refusal. */
 export function denial({ permission, decision }: Denial, call: Call): ServiceError {
   return accessDenied(denialMessage(call.principal, permission, decision));
-}
-
-function callerName(principal: Principal): string {
-  return principal.arn ?? principal.service ?? principal.userId;
 }
 
 function accessDenied(message: string): ServiceError {

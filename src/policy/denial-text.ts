@@ -17,9 +17,13 @@ const BLOCKED: ReadonlyMap<string, string> = new Map([
   ["BlockPublicAcls", "public access control lists (ACLs) are blocked by the BlockPublicAcls block public access setting"],
 ]);
 
-const HIDDEN_KEY =
-  "on this resource because the resource does not exist in this Region, no resource-based policies allow access, "
-  + "or a resource-based policy explicitly denies access";
+const subject = (principal: Principal, action: string): string =>
+  `User: ${principal.arn ?? principal.service ?? principal.userId} is not authorized to perform: ${action}`;
+
+/** What a stranger is told of a KMS key. INVARIANT: the same whether the key is absent or refuses him. */
+export const hiddenKeyMessage = (principal: Principal, action: string): string =>
+  `${subject(principal, action)} on this resource because the resource does not exist in this Region, no resource-based policies `
+  + "allow access, or a resource-based policy explicitly denies access";
 
 /**
  * AWS's text for a denial; the service is read off the action's prefix. S3 puts the resource ARN in quotes, the other
@@ -32,11 +36,10 @@ export function denialMessage(principal: Principal, permission: Permission, deci
   const sameAccount = principal.accountId !== undefined
     && (permission.resourceAccount ?? principal.accountId) === principal.accountId;
   if (service === "s3" && (!sameAccount || principal.arn === undefined)) return "Access Denied";
-  const who = `User: ${principal.arn ?? principal.service ?? principal.userId} is not authorized to perform: ${action}`;
   if (service === "sts" && action.toLowerCase().startsWith("sts:assumerolewith")) return `Not authorized to perform ${action}`;
-  if (service === "kms" && !sameAccount) return `${who} ${HIDDEN_KEY}`;
+  if (service === "kms" && !sameAccount) return hiddenKeyMessage(principal, action);
   const shown = service === "s3" ? `"${resource === "*" ? "arn:aws:s3:::*" : resource}"` : resource;
-  const what = `${who} on resource: ${shown}`;
+  const what = `${subject(principal, action)} on resource: ${shown}`;
   // AssumeRole never says why: the role may not even exist.
   if (!sameAccount || action.toLowerCase() === "sts:assumerole") return what;
   const reason = reasonOf(decision, action);
