@@ -97,6 +97,11 @@ function prove(
   return { principal: credential.principal, authentication, routed, claim, signature, body: body?.bytes };
 }
 
+/** For GetAccessKeyLastUsed; once the signature is proven. */
+export function noteUse(deps: GateDependencies, service: Service, { accessKeyId, scope }: Pick<SignatureClaim, "accessKeyId" | "scope">, nowMs: number): void {
+  deps.directory.noteUse?.(accessKeyId, service, scope.region, nowMs);
+}
+
 /** @throws ServiceError unknown key, bad or expired session token, in the service's words */
 export async function findCredential(
   deps: GateDependencies, service: Service, claim: Pick<SignatureClaim, "accessKeyId" | "sessionToken">, nowMs: number,

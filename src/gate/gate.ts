@@ -14,7 +14,7 @@ import { errorServiceOf, route } from "../wire/route.js";
 import { operationTable, POST_OBJECT } from "../wire/tables.js";
 import type { RequestHead, Service } from "../wire/types.js";
 import type { AuditSink } from "./audit.js";
-import { authenticate } from "./authenticate.js";
+import { authenticate, noteUse } from "./authenticate.js";
 import { openBody } from "./body.js";
 import { LiveCall, type RequestFacts } from "./call.js";
 import type { Authentication, Directory, InvokeOptions } from "./contract.js";
@@ -97,6 +97,7 @@ export class Gate {
     if (routed.kind === "operation") Object.assign(state, { service: routed.service, operation: routed.operation });
     const proven = await authenticate(this.#deps, incoming, routed, nowMs);
     const named = proven.routed;
+    if (proven.claim.kind !== "anonymous") noteUse(this.#deps, named.service, proven.claim, nowMs);
     Object.assign(state, { service: named.service, operation: named.operation });
     const ids = idsOf(state);
     const facts = (principal: Principal, authentication: Authentication): RequestFacts =>

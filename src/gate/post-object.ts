@@ -8,7 +8,7 @@ import { ANY_SIZE, formTarget, openPostBody, postAnswer, postObjectHead, readPos
 import { checkPostPolicy, readPostClaim, verifyPostSignature } from "../wire/post-policy.js";
 import type { PutObjectOutput } from "../wire/tables/s3-types.js";
 import type { RequestHead } from "../wire/types.js";
-import { ANONYMOUS, checkRegion, findCredential } from "./authenticate.js";
+import { ANONYMOUS, checkRegion, findCredential, noteUse } from "./authenticate.js";
 import { LiveCall, type OpenedRequest, type RequestFacts } from "./call.js";
 import type { Authentication, Principal } from "./contract.js";
 import type { Answer, GateDependencies, Incoming } from "./gate.js";
@@ -46,6 +46,7 @@ async function proveForm(deps: GateDependencies, form: PostForm, nowMs: number):
   const { secretAccessKey, principal } = await findCredential(deps, "s3", claim, nowMs);
   verifyPostSignature(claim, secretAccessKey);
   checkRegion(deps, "s3", { kind: "header", scope: claim.scope });
+  noteUse(deps, "s3", claim, nowMs);
   return { principal, authentication: { type: "POST", scopeRegion: claim.scope.region, signedAtMs: claim.signedAtMs }, policy: claim.policy };
 }
 
