@@ -13,7 +13,9 @@ import { record, START_MS, temporaryDirectory } from "./audit-world.js";
 
 async function idsOf(log: AuditLog, range: ReadRange = {}): Promise<string[]> {
   const ids: string[] = [];
-  for await (const { text, damaged } of newestFirst(log, range)) ids.push(damaged ? "damaged" : (JSON.parse(text) as { eventID: string }).eventID);
+  for await (const { text, damaged } of newestFirst(log, range)) {
+    ids.push(damaged ? "damaged" : (JSON.parse(text) as { eventID: string }).eventID);
+  }
   return ids;
 }
 
