@@ -27,6 +27,7 @@ import { multipartEtag, quoted } from "./etags.js";
 import { fenceUpload, reopenUpload } from "./fence.js";
 import { CommitProgress } from "./key-commit.js";
 import { addGarbage, type Changes } from "./ledger.js";
+import { shownExpiration } from "./lifecycle-shown.js";
 import { MAX_PARTS, partTableRows } from "./part-table.js";
 import { checkWrite, checkWriteForm } from "./preconditions.js";
 import { packJson, unpackJson, type HeadSecrets, type PartPrints, type UploadRecord, type UploadSecrets } from "./records.js";
@@ -163,12 +164,15 @@ async function commit(room: Room, call: Call, work: Work, { chosen, whole, hash 
   const { encryption, owner, storageClass } = fenced.clear;
   const { algorithm, type } = whole;
   const etag = multipartEtag(chosen.etags);
-  annotateObject(call, facts, encryption, chosen.sizeBytes);
+  const { sizeBytes } = chosen;
+  const secrets = objectSecrets(uploadSecrets(fenced));
+  annotateObject(call, facts, encryption, sizeBytes);
   const answer = (written: WrittenVersion): Output => ({
     ETag: quoted(etag),
     ...shownChecksum({ algorithm, type }, whole.value),
     ...shownEncryption(encryption),
     ...(written.shownVersionId === undefined ? {} : { VersionId: written.shownVersionId }),
+    ...shownExpiration(bucket.record, { key, sizeBytes, secrets, modifiedMs: written.modifiedMs }),
   });
   const written = await writeVersion(
     room,
@@ -178,13 +182,13 @@ async function commit(room: Room, call: Call, work: Work, { chosen, whole, hash 
       key,
       owner,
       facts: {
-        sizeBytes: chosen.sizeBytes,
+        sizeBytes,
         checksum: { algorithm, type },
         encryption,
         body: { kind: "parts", uploadId, count: chosen.entries.length, hash },
         ...(storageClass === undefined ? {} : { storageClass }),
       },
-      secrets: objectSecrets(uploadSecrets(fenced)),
+      secrets,
       prints: { etag, checksum: whole.value },
       conditions: input,
       permissions: (now: BucketFacts) => permissionsOf(room, call, input, { ...facts, bucket: now }),

@@ -17,6 +17,7 @@ import type { Room } from "./deps.js";
 import { resolveEncryption, type EncryptionPlan } from "./encryption.js";
 import { invalidRequest } from "./errors.js";
 import { commitInBucket } from "./key-commit.js";
+import { shownAbort } from "./lifecycle-shown.js";
 import { packJson, type ChecksumType, type UploadByKeyRecord, type UploadRecord, type UploadSecrets } from "./records.js";
 import { shownContext, shownEncryption } from "./sse-fields.js";
 import { storageClassToStore } from "./stored-headers.js";
@@ -101,6 +102,7 @@ async function create(
     Bucket: input.Bucket,
     Key: input.Key,
     UploadId: record.uploadId,
+    ...shownAbort(bucket.record, record),
     ...shownEncryption(made.encryption, input),
     ...shownContext(input.SSEKMSEncryptionContext),
     ...(checksum === undefined ? {} : { ChecksumAlgorithm: checksum.algorithm, ChecksumType: checksum.type }),

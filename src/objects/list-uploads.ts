@@ -16,6 +16,7 @@ import { permitDecrypt } from "./data-keys.js";
 import type { Room } from "./deps.js";
 import { invalidArgument, noSuchUpload } from "./errors.js";
 import { quoted } from "./etags.js";
+import { shownAbort } from "./lifecycle-shown.js";
 import { listPermission } from "./list-objects.js";
 import { delimiterOf, namePage, pageLimit } from "./list-page.js";
 import { MAX_PARTS } from "./part-table.js";
@@ -58,6 +59,7 @@ async function parts(room: Room, call: Call, input: ListPartsRequest, facts: Upl
     Initiator: shownInitiator(room, initiator),
     Owner: { ID: room.canonicalIdOf(owner) },
     StorageClass: storageClass ?? "STANDARD",
+    ...shownAbort(bucket.record, upload.clear),
     ...(checksum === undefined ? {} : { ChecksumAlgorithm: checksum.algorithm, ChecksumType: checksum.type }),
   };
 }

@@ -4,16 +4,19 @@ import { onObject } from "./buckets.js";
 import type { Room } from "./deps.js";
 import type { CustomerHeaders } from "./encryption.js";
 import { quoted } from "./etags.js";
+import { shownExpiration } from "./lifecycle-shown.js";
 import { shownVersionId, type PresentObject } from "./read-facts.js";
 import { shownEncryption } from "./sse-fields.js";
 import { DEFAULT_CONTENT_TYPE } from "./stored-headers.js";
 
 /** Everything but length, range, checksum and body. */
 export function objectMembers(present: PresentObject, headers: CustomerHeaders) {
-  const { bucket, version, object, secrets, prints } = present;
+  const { bucket, key, version, object, secrets, prints } = present;
+  const shown = { key, sizeBytes: object.sizeBytes, secrets, modifiedMs: version.record.modifiedMs };
   return {
     AcceptRanges: "bytes",
     ...validatorMembers(present),
+    ...(version.isCurrent ? shownExpiration(bucket.record, shown) : {}),
     VersionId: shownVersionId(bucket, version.record.versionId),
     ContentType: DEFAULT_CONTENT_TYPE,
     ...secrets.headers,

@@ -13,6 +13,7 @@ import type { EncryptionPlan } from "./encryption.js";
 import { slowDown } from "./errors.js";
 import { needsMd5, singleEtag } from "./etags.js";
 import { CommitProgress } from "./key-commit.js";
+import { shownExpiration } from "./lifecycle-shown.js";
 import type { WriteConditions } from "./preconditions.js";
 import type { ChecksumType, HeadSecrets, ObjectEncryption } from "./records.js";
 import { storeBody, type StoredBody } from "./sealing.js";
@@ -43,6 +44,8 @@ export interface StoredObject {
   readonly checksumValue: string | undefined;
   readonly encryption: ObjectEncryption;
   readonly written: WrittenVersion;
+  /** `x-amz-expiration`, where a lifecycle rule speaks of it. */
+  readonly expiration: { readonly Expiration?: string };
 }
 
 /** @throws ServiceError what KMS, the source's verification or the commit refuse; then nothing of it stays */
@@ -105,7 +108,9 @@ async function commitObject(
       },
       progress,
     );
-    return { etag, checksum, checksumValue, encryption, written };
+    const { modifiedMs } = written;
+    const expiration = shownExpiration(bucket.record, { key, sizeBytes, secrets: made.secrets, modifiedMs });
+    return { etag, checksum, checksumValue, encryption, written, expiration };
   } catch (error) {
     if (!progress.uncertain) await body.discard();
     throw error;

@@ -338,6 +338,39 @@ describe("lifecycle: uploads that nobody completed", () => {
   });
 });
 
+describe("lifecycle: what answers tell", () => {
+  it("every write and read of a current version says when it will expire, and by which rule", async () => {
+    await rules({ ID: "two days & more", Filter: { Tag: { Key: "keep", Value: "no" } }, Expiration: { Days: 2 } });
+    world.clock.advance(HOUR_MS);
+    const Expiration = 'expiry-date="Sun, 04 Jan 2026 00:00:00 GMT", rule-id="two%20days%20%26%20more"';
+    const tagged = { Bucket: "bucket", Tagging: "keep=no" };
+    assert.equal((await world.put("a", "a", tagged))["Expiration"], Expiration);
+    assert.equal((await world.get("a"))["Expiration"], Expiration);
+    assert.equal((await world.s3("HeadObject", { Bucket: "bucket", Key: "a" }))["Expiration"], Expiration);
+    const copy = await world.s3("CopyObject", { Bucket: "bucket", Key: "b", CopySource: "bucket/a" });
+    assert.equal(copy["Expiration"], Expiration, "its tags were copied");
+    const { UploadId } = await world.s3("CreateMultipartUpload", { ...tagged, Key: "c" });
+    const { ETag } = await world.s3("UploadPart", { Bucket: "bucket", Key: "c", UploadId, PartNumber: 1 }, { body: pattern(1) });
+    const input = { Bucket: "bucket", Key: "c", UploadId, MultipartUpload: { Parts: [{ PartNumber: 1, ETag }] } };
+    for (const _ of ["first", "repeated"]) assert.equal((await world.s3("CompleteMultipartUpload", input))["Expiration"], Expiration);
+    assert.equal((await world.put("d", "d"))["Expiration"], undefined, "the rule does not speak of it");
+    await versioning("Enabled");
+    await put("a", { Tagging: "keep=no" });
+    assert.equal((await world.get("a", { VersionId: "null" }))["Expiration"], undefined, "not current");
+  });
+
+  it("an upload says when it will be aborted", async () => {
+    await rules({ ID: "r 1", Filter: { Prefix: "in/" }, AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 } });
+    world.clock.advance(1);
+    const begun = await world.s3("CreateMultipartUpload", { Bucket: "bucket", Key: "in/a" });
+    const listed = await world.s3("ListParts", { Bucket: "bucket", Key: "in/a", UploadId: begun["UploadId"] });
+    for (const { AbortDate, AbortRuleId } of [begun, listed]) {
+      assert.deepEqual([AbortDate, AbortRuleId], [new Date("2026-01-09T00:00:00Z"), "r%201"]);
+    }
+    assert.equal((await world.s3("CreateMultipartUpload", { Bucket: "bucket", Key: "out" }))["AbortDate"], undefined);
+  });
+});
+
 describe("lifecycle: the walk", () => {
   it("is a job of the runner: once per period, begun again in the next", async () => {
     const { clock } = world;
