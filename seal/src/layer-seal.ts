@@ -59,7 +59,7 @@ class SealedPieces {
     this.#cipher = chunkCipher(layer, 0);
     this.#room = layer.suite.chunkBytes;
   }
-  /** INVARIANT: only between chunks. Taken within one, the rest of it and its tag would not be counted in the next buffer's size. */
+  /** INVARIANT: only between chunks. Taken within one, the rest of it and its tag would overflow the next buffer. */
   get full(): boolean {
     return this.#room === this.#layer.suite.chunkBytes && this.#at >= this.#pieceBytes;
   }

@@ -66,7 +66,8 @@ export async function storeBody(room: Room, source: BodySource, target: SealTarg
     const storedBytes = await room.blobs.put(id, sealer.seal(renewing(pending, small.bytes, pieces)), target.signal);
     const result = source.result();
     // INVARIANT: what is stored is as long as what was read, sealed. A byte lost between them must not become an object.
-    assert(storedBytes === sealedSize(result.sizeBytes, shapeOf({ dataKeys: target.dataKeys.bytes })), "length of the sealed body");
+    const expectedBytes = sealedSize(result.sizeBytes, shapeOf({ dataKeys: target.dataKeys.bytes }));
+    assert(storedBytes === expectedBytes, "length of the sealed body");
     return {
       segment: { ...base, sizeBytes: result.sizeBytes, at: "blob" },
       result,

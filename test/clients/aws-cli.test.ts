@@ -20,7 +20,7 @@ for (const path of allPrograms("aws")) {
   if (major !== undefined && !found.has(major)) found.set(major, path);
 }
 
-/** Parts of 5 MiB, so that a small file is a large one; v1 still presigns with SigV2 unless told, which AWS has retired for new buckets. */
+/** Parts of 5 MiB, so that a small file is a large one; v1 still presigns with SigV2 unless told, which AWS has retired. */
 const CONFIG = [
   "[default]",
   "region = us-east-1",
@@ -42,7 +42,10 @@ if (world !== undefined) {
   writeTree(join(home, "tree"));
 }
 const key = world === undefined ? "" : await world.key();
-for (const [version, debianPackage] of [["1", undefined], ["2", "awscli"]] as const) {
+for (const [version, debianPackage] of [
+  ["1", undefined],
+  ["2", "awscli"],
+] as const) {
   const path = found.get(version);
   if (path === undefined || world === undefined) reportMissing(`AWS CLI v${version}`, debianPackage);
   else testVersion(path, `AWS CLI v${version}`, { server: world.server, s3: world.s3, key });
@@ -55,7 +58,11 @@ interface Shell {
   head(Key: string): Promise<HeadObjectCommandOutput>;
 }
 
-function testVersion(path: string, title: string, { server, s3, key }: Pick<World, "server" | "s3"> & { readonly key: string }): void {
+function testVersion(
+  path: string,
+  title: string,
+  { server, s3, key }: Pick<World, "server" | "s3"> & { readonly key: string },
+): void {
   const bucket = unique("cli");
   const env = { AWS_ACCESS_KEY_ID: ROOT.accessKeyId, AWS_SECRET_ACCESS_KEY: ROOT.secretAccessKey, AWS_CA_BUNDLE: server.caFile };
   const shell: Shell = {
@@ -75,7 +82,12 @@ function testVersion(path: string, title: string, { server, s3, key }: Pick<Worl
   trees(title, shell);
 
   test(`${title}: a presigned URL reads without credentials until it is changed`, async () => {
-    const { stdout } = await run(path, ["--endpoint-url", server.httpUrl, "s3", "presign", `s3://${bucket}/tree/canary.txt`, "--expires-in", "60"], home, { env });
+    const { stdout } = await run(
+      path,
+      ["--endpoint-url", server.httpUrl, "s3", "presign", `s3://${bucket}/tree/canary.txt`, "--expires-in", "60"],
+      home,
+      { env },
+    );
     const url = stdout.trim();
     const answer = await fetch(url);
     assertBytes(Buffer.from(await answer.arrayBuffer()), TREE.get("canary.txt") ?? Buffer.alloc(0));
@@ -99,8 +111,13 @@ function defaultEncryption(title: string, { bucket, aws, head }: Shell, key: str
     const rule = { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms", KMSMasterKeyID: key }, BucketKeyEnabled: true };
     const put = ["s3api", "put-bucket-encryption", "--bucket", bucket, "--server-side-encryption-configuration"];
     await aws(...put, JSON.stringify({ Rules: [rule] }));
-    const shown = JSON.parse(await aws("s3api", "get-bucket-encryption", "--bucket", bucket)) as { ServerSideEncryptionConfiguration: { Rules: object[] } };
-    assert.deepEqual({ ...rule, ...shown.ServerSideEncryptionConfiguration.Rules[0] }, shown.ServerSideEncryptionConfiguration.Rules[0]);
+    const shown = JSON.parse(await aws("s3api", "get-bucket-encryption", "--bucket", bucket)) as {
+      ServerSideEncryptionConfiguration: { Rules: object[] };
+    };
+    assert.deepEqual(
+      { ...rule, ...shown.ServerSideEncryptionConfiguration.Rules[0] },
+      shown.ServerSideEncryptionConfiguration.Rules[0],
+    );
     await aws("s3", "cp", "--no-progress", "tree/canary.txt", `s3://${bucket}/default`);
     const { ServerSideEncryption, SSEKMSKeyId, BucketKeyEnabled } = await head("default");
     assert.deepEqual([ServerSideEncryption, SSEKMSKeyId, BucketKeyEnabled], ["aws:kms", key, true]);

@@ -21,7 +21,9 @@ await world.kms.send(new DisableKeyCommand({ KeyId: disabledKey }));
 await world.s3.send(new PutObjectCommand({ Bucket: bucket, Key: "taken", Body: "1" }));
 const guarded = await world.bucket("guarded");
 const Condition = { Null: { "s3:x-amz-server-side-encryption": "true" } };
-await world.policy(guarded, [{ Effect: "Deny", Principal: "*", Action: "s3:PutObject", Resource: `arn:aws:s3:::${guarded}/*`, Condition }]);
+await world.policy(guarded, [
+  { Effect: "Deny", Principal: "*", Action: "s3:PutObject", Resource: `arn:aws:s3:::${guarded}/*`, Condition },
+]);
 const BODY = "the body that is asked for";
 const GRACE_MS = 300;
 
@@ -33,12 +35,18 @@ interface Put {
 }
 
 /** Sends the head alone. */
-async function sendHead({ target = `/${bucket}/k`, headers = {}, credentials = ROOT, length = BODY.length }: Put): Promise<Conversation> {
+async function sendHead({
+  target = `/${bucket}/k`,
+  headers = {},
+  credentials = ROOT,
+  length = BODY.length,
+}: Put): Promise<Conversation> {
   const url = new URL(world.server.httpUrl);
   const plain = { host: url.host, expect: "100-continue", "content-length": String(length), ...headers };
   const signer = { credentials: credentials ?? ROOT, region: "us-east-1", service: "s3", nowMs: Date.now() };
   const request = { method: "PUT", target, headers: plain };
-  const all: [string, string][] = credentials === null ? Object.entries(plain) : Object.entries(signHeaders(request, signer, "UNSIGNED-PAYLOAD"));
+  const all: [string, string][] =
+    credentials === null ? Object.entries(plain) : Object.entries(signHeaders(request, signer, "UNSIGNED-PAYLOAD"));
   const socket = connect(Number(url.port), url.hostname);
   const conversation = new Conversation(socket);
   socket.write(`PUT ${target} HTTP/1.1\r\n${all.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`);
@@ -77,7 +85,10 @@ test("an upload that is allowed: 100 first, then the body, then 200", async () =
   assert.equal((await bodyOf(got)).toString(), BODY);
 });
 
-const sse = (key: string): Record<string, string> => ({ "x-amz-server-side-encryption": "aws:kms", "x-amz-server-side-encryption-aws-kms-key-id": key });
+const sse = (key: string): Record<string, string> => ({
+  "x-amz-server-side-encryption": "aws:kms",
+  "x-amz-server-side-encryption-aws-kms-key-id": key,
+});
 
 const REFUSED: readonly (readonly [string, Put, number, string])[] = [
   ["nobody", { credentials: null }, 403, "AccessDenied"],
@@ -91,8 +102,18 @@ const REFUSED: readonly (readonly [string, Put, number, string])[] = [
   ["an unknown encryption", { headers: { "x-amz-server-side-encryption": "AES512" } }, 400, "InvalidArgument"],
   ["a bucket that is not there", { target: "/no-such-bucket-here/k" }, 404, "NoSuchBucket"],
   ["an upload that is not there", { target: `/${bucket}/k?partNumber=1&uploadId=none` }, 404, "NoSuchUpload"],
-  ["If-None-Match on an object that is there", { target: `/${bucket}/taken`, headers: { "if-none-match": "*" } }, 412, "PreconditionFailed"],
-  ["If-Match with another ETag", { target: `/${bucket}/taken`, headers: { "if-match": '"00000000000000000000000000000000"' } }, 412, "PreconditionFailed"],
+  [
+    "If-None-Match on an object that is there",
+    { target: `/${bucket}/taken`, headers: { "if-none-match": "*" } },
+    412,
+    "PreconditionFailed",
+  ],
+  [
+    "If-Match with another ETag",
+    { target: `/${bucket}/taken`, headers: { "if-match": '"00000000000000000000000000000000"' } },
+    412,
+    "PreconditionFailed",
+  ],
   ["more than 5 GiB", { length: 5 * 1024 ** 3 + 1 }, 400, "EntityTooLarge"],
   ["a malformed Content-MD5", { headers: { "content-md5": "no" } }, 400, "InvalidDigest"],
 ];
@@ -109,7 +130,7 @@ for (const [who, put, status, code] of REFUSED) {
   });
 }
 
-test("a client that sends its body unasked reads the refusal, and the connection serves no request out of that body", async () => {
+test("a client that sends its body unasked reads the refusal; no request is served out of that body", async () => {
   const hidden = `GET /${bucket}/taken HTTP/1.1\r\nHost: x\r\n\r\n`;
   const conversation = await sendHead({ credentials: stranger.credentials, length: hidden.length });
   conversation.socket.write(hidden);

@@ -10,12 +10,14 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { after, test } from "node:test";
 
-const TIMEOUT_MS = 90_000;
+/** Generous: a command takes a second or two, unless everything else runs at the same time. */
+const TIMEOUT_MS = 240_000;
 const IN_CI = process.env.CI === "true";
 /** Where Debian's packages are, whatever the tester's PATH says first. */
 const SYSTEM_DIRECTORIES = ["/usr/local/bin", "/usr/bin", "/bin"];
 /** Settings of the tester that would lead a program elsewhere. */
-const FOREIGN = /^(AWS_|COFFER_|RCLONE_|RESTIC_|S3CMD_|MINIO_|BOTO|PYTHON)|_proxy$|^(CURL_CA_BUNDLE|REQUESTS_CA_BUNDLE|SSL_CERT_FILE|SSL_CERT_DIR)$/i;
+const FOREIGN =
+  /^(AWS_|COFFER_|RCLONE_|RESTIC_|S3CMD_|MINIO_|BOTO|PYTHON|SSL_CERT_)|_proxy$|^(CURL|REQUESTS)_CA_BUNDLE$/i;
 
 export interface Outcome {
   readonly code: number | null;
@@ -52,7 +54,11 @@ function isExecutable(path: string): boolean {
 }
 
 /** Runs `tests` with the program's path; without the program there is one test that says so. */
-export async function withProgram(name: string, debianPackage: string | undefined, tests: (path: string) => Promise<void>): Promise<void> {
+export async function withProgram(
+  name: string,
+  debianPackage: string | undefined,
+  tests: (path: string) => Promise<void>,
+): Promise<void> {
   const [path] = allPrograms(name);
   if (path === undefined) reportMissing(name, debianPackage);
   else await tests(path);
@@ -60,7 +66,8 @@ export async function withProgram(name: string, debianPackage: string | undefine
 
 /** One line instead of the tests of a file: skipped, or failed where CI installs the package. */
 export function reportMissing(what: string, debianPackage: string | undefined): void {
-  if (IN_CI && debianPackage !== undefined) test(what, () => assert.fail(`${what} is missing: Debian's package ${debianPackage}`));
+  if (IN_CI && debianPackage !== undefined)
+    test(what, () => assert.fail(`${what} is missing: Debian's package ${debianPackage}`));
   else test(what, { skip: `${what} is not installed` }, () => {});
 }
 
@@ -74,12 +81,24 @@ export function scratch(): string {
 /** The tester's environment without settings that would reach a program, with a home of its own. */
 export function environmentOf(home: string, env: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !FOREIGN.test(name)));
-  return { ...own, HOME: home, XDG_CONFIG_HOME: join(home, ".config"), XDG_CACHE_HOME: join(home, ".cache"), LC_ALL: "C.UTF-8", ...env };
+  return {
+    ...own,
+    HOME: home,
+    XDG_CONFIG_HOME: join(home, ".config"),
+    XDG_CACHE_HOME: join(home, ".cache"),
+    LC_ALL: "C.UTF-8",
+    ...env,
+  };
 }
 
 /** Runs a program to its end. */
 export async function run(path: string, args: readonly string[], home: string, options: RunOptions = {}): Promise<Outcome> {
-  const child = spawn(path, args, { cwd: options.cwd ?? home, env: environmentOf(home, options.env), timeout: TIMEOUT_MS, killSignal: "SIGKILL" });
+  const child = spawn(path, args, {
+    cwd: options.cwd ?? home,
+    env: environmentOf(home, options.env),
+    timeout: TIMEOUT_MS,
+    killSignal: "SIGKILL",
+  });
   const out: Buffer[] = [];
   const errors: Buffer[] = [];
   child.stdout.on("data", (piece: Buffer) => out.push(piece));

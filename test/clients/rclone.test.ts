@@ -1,4 +1,4 @@
-/** rclone: sync both ways, checks by hash and by download, server-side copy, streamed uploads; encryption is Coffer's, not rclone's. */
+/** rclone without its own encryption: sync both ways, checks by hash and by download, server-side copy, streamed uploads. */
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,8 +14,17 @@ await withProgram("rclone", "rclone", async (path) => {
   const home = scratch();
   const bucket = unique("rclone");
   const remote = (name: string, endpoint: string, more: readonly string[] = []) => [
-    `[${name}]`, "type = s3", "provider = Other", `access_key_id = ${ROOT.accessKeyId}`, `secret_access_key = ${ROOT.secretAccessKey}`,
-    `endpoint = ${endpoint}`, "region = us-east-1", "chunk_size = 5M", "upload_cutoff = 5M", ...more, "",
+    `[${name}]`,
+    "type = s3",
+    "provider = Other",
+    `access_key_id = ${ROOT.accessKeyId}`,
+    `secret_access_key = ${ROOT.secretAccessKey}`,
+    `endpoint = ${endpoint}`,
+    "region = us-east-1",
+    "chunk_size = 5M",
+    "upload_cutoff = 5M",
+    ...more,
+    "",
   ];
   const { httpUrl, httpsUrl, caFile } = world.server;
   const config = [
@@ -71,14 +80,17 @@ await withProgram("rclone", "rclone", async (path) => {
     assertTree(join(home, "streamed"), new Map([["bytes", streamed]]));
   });
 
-  test("a bucket made with the canned ACL private, as rclone makes it, has ACLs on; without it, or with an ownership named, they are off", async () => {
+  test("the canned ACL private, which rclone sends, makes a bucket with ACLs on; without it, or with an ownership named, off", async () => {
     const ownership = async (Bucket: string): Promise<string | undefined> => {
       const { OwnershipControls } = await world.s3.send(new GetBucketOwnershipControlsCommand({ Bucket }));
       return OwnershipControls?.Rules?.[0]?.ObjectOwnership;
     };
     assert.equal(await ownership(bucket), "BucketOwnerPreferred");
     assert.equal(await ownership(await world.bucket()), "BucketOwnerEnforced");
-    assert.equal(await ownership(await world.bucket("b", { ACL: "private", ObjectOwnership: "BucketOwnerEnforced" })), "BucketOwnerEnforced");
+    assert.equal(
+      await ownership(await world.bucket("b", { ACL: "private", ObjectOwnership: "BucketOwnerEnforced" })),
+      "BucketOwnerEnforced",
+    );
   });
 
   test("rclone with a bucket of AWS's defaults, where ACLs are disabled", async () => {

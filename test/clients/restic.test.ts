@@ -1,4 +1,4 @@
-/** restic keeps a repository in a bucket on disk: backup, prune, check of every byte, restore; and what is on disk stays sealed. */
+/** restic keeps a repository in a bucket on disk: backup, prune, check of every byte, restore; what is on disk is sealed. */
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { join } from "node:path";

@@ -4,18 +4,26 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { ROOT } from "../e2e/server.js";
-import { assertBytes, openWorld, unique } from "../e2e/world.js";
-import { assertTree, TREE, writeTree } from "./files.js";
+import { assertBytes, MIB, openWorld, unique } from "../e2e/world.js";
+import { assertTree, CANARY, filesUnder, filesWith, TREE, writeTree } from "./files.js";
 import { scratch, succeed, withProgram } from "./programs.js";
 
 await withProgram("s3cmd", "s3cmd", async (path) => {
-  const world = await openWorld();
+  const world = await openWorld({ disk: true });
   const home = scratch();
   const bucket = unique("s3cmd");
   const s3cmd = (...args: string[]) => succeed(path, ["--config", join(home, "s3cfg"), "--no-progress", ...args], home);
   const host = new URL(world.server.httpUrl).host;
-  const settings = [`access_key = ${ROOT.accessKeyId}`, `secret_key = ${ROOT.secretAccessKey}`, `host_base = ${host}`, `host_bucket = ${host}`];
-  writeFileSync(join(home, "s3cfg"), ["[default]", ...settings, "use_https = False", "multipart_chunk_size_mb = 5", ""].join("\n"));
+  const settings = [
+    `access_key = ${ROOT.accessKeyId}`,
+    `secret_key = ${ROOT.secretAccessKey}`,
+    `host_base = ${host}`,
+    `host_bucket = ${host}`,
+  ];
+  writeFileSync(
+    join(home, "s3cfg"),
+    ["[default]", ...settings, "use_https = False", "multipart_chunk_size_mb = 5", ""].join("\n"),
+  );
   writeTree(join(home, "tree"));
   const large = join(home, "tree", "large.bin");
 
@@ -35,7 +43,10 @@ await withProgram("s3cmd", "s3cmd", async (path) => {
     const total = [...TREE.values()].reduce((sum, bytes) => sum + bytes.length, 0);
     assert.match(await s3cmd("du", `s3://${bucket}`), new RegExp(`^\\s*${total}\\s+${TREE.size} objects`));
     assert.match(await s3cmd("ls", `s3://${bucket}/tree/`), /DIR {2}s3:.*\/tree\/deep\/\n/);
-    assert.match(await s3cmd("info", `s3://${bucket}/tree/large.bin`), new RegExp(`File size: ${TREE.get("large.bin")?.length}\\n[^]*SSE: +AES256`));
+    assert.match(
+      await s3cmd("info", `s3://${bucket}/tree/large.bin`),
+      new RegExp(`File size: ${TREE.get("large.bin")?.length}\\n[^]*SSE: +AES256`),
+    );
     assert.match(await s3cmd("info", `s3://${bucket}`), /Location: +us-east-1/);
   });
 
@@ -56,6 +67,15 @@ await withProgram("s3cmd", "s3cmd", async (path) => {
     assert.match(await s3cmd("info", `s3://${bucket}/kms`), /SSE: +aws:kms/);
     await s3cmd("get", `s3://${bucket}/kms`, "kms");
     assertBytes(readFileSync(join(home, "kms")), readFileSync(large));
+  });
+
+  test("of what s3cmd stored, neither bytes nor metadata are on disk in clear", () => {
+    const data = join(world.server.directory, "data");
+    assert.ok(filesUnder(data).length > TREE.size, "the store is where the search looks");
+    assert.deepEqual(
+      filesWith(data, [CANARY, "s3cmd-attrs", (TREE.get("large.bin") ?? Buffer.alloc(0)).subarray(7 * MIB, 7 * MIB + 32)]),
+      [],
+    );
   });
 
   test("s3cmd sets and removes a bucket's policy", async () => {

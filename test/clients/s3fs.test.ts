@@ -3,8 +3,21 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import {
-  appendFileSync, closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, renameSync, rmdirSync, rmSync, statSync,
-  truncateSync, unlinkSync, writeFileSync,
+  appendFileSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -30,9 +43,17 @@ await withProgram("s3fs", "s3fs", async (path) => {
   const mounted = join(home, "mounted");
   mkdirSync(mounted);
   writeFileSync(join(home, "passwd"), `${ROOT.accessKeyId}:${ROOT.secretAccessKey}\n`, { mode: 0o600 });
-  const place = [`url=${world.server.httpUrl}`, "use_path_request_style", "endpoint=us-east-1", `passwd_file=${join(home, "passwd")}`];
+  const place = [
+    `url=${world.server.httpUrl}`,
+    "use_path_request_style",
+    "endpoint=us-east-1",
+    `passwd_file=${join(home, "passwd")}`,
+  ];
   const options = [...place, "multipart_size=5", "singlepart_copy_limit=5", "retries=1"];
-  const child = spawn(path, [Bucket, mounted, "-f", "-o", options.join(",")], { env: environmentOf(home), stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(path, [Bucket, mounted, "-f", "-o", options.join(",")], {
+    env: environmentOf(home),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let said = "";
   child.stdout.on("data", (piece: Buffer) => (said += piece.toString()));
   child.stderr.on("data", (piece: Buffer) => (said += piece.toString()));
@@ -51,7 +72,8 @@ await withProgram("s3fs", "s3fs", async (path) => {
   test("files copied into the mount are objects with the same bytes, and read back through it", async () => {
     writeTree(mounted);
     assertTree(mounted);
-    for (const [Key, bytes] of TREE) assertBytes(await bodyOf(await world.s3.send(new GetObjectCommand({ Bucket, Key }))), bytes, Key);
+    for (const [Key, bytes] of TREE)
+      assertBytes(await bodyOf(await world.s3.send(new GetObjectCommand({ Bucket, Key }))), bytes, Key);
   });
 
   test("an object put beside the mount appears in it, and a piece of it is read without the rest", async () => {
@@ -81,7 +103,10 @@ await withProgram("s3fs", "s3fs", async (path) => {
     unlinkSync(join(mounted, "moved.bin"));
     rmSync(join(mounted, "deep"), { recursive: true });
     const { Contents = [] } = await world.s3.send(new ListObjectsV2Command({ Bucket }));
-    assert.deepEqual(Contents.filter(({ Key = "" }) => /^(deep|moved|large|canary)/.test(Key)), []);
+    assert.deepEqual(
+      Contents.filter(({ Key = "" }) => /^(deep|moved|large|canary)/.test(Key)),
+      [],
+    );
   });
 
   test("directories are made, listed and removed", () => {

@@ -41,14 +41,24 @@ const MODES: readonly (readonly [string, Partial<PutObjectCommandInput>, object]
 /** In pieces that meet no boundary of parts, chunks or frames. */
 const stream = (bytes: Buffer, sizeBytes = 99_991): Readable => Readable.from(pieces(bytes, sizeBytes));
 
-for (const [scheme, client] of [["http", s3], ["https", s3tls]] as const) {
+for (const [scheme, client] of [
+  ["http", s3],
+  ["https", s3tls],
+] as const) {
   for (const [mode, input, toRead] of MODES) {
     test(`lib-storage over ${scheme}, ${mode}: a stream of unknown length in parts comes back whole and in ranges`, async () => {
       const Key = `upload/${scheme}/${mode}`;
-      const done = await new Upload({ client, params: { Bucket, Key, Body: stream(LARGE), ...input }, partSize: 5 * MIB, queueSize: 3 }).done();
+      const done = await new Upload({
+        client,
+        params: { Bucket, Key, Body: stream(LARGE), ...input },
+        partSize: 5 * MIB,
+        queueSize: 3,
+      }).done();
       assert.match(done.ETag ?? "", /-3"$/);
       assertBytes(await bodyOf(await client.send(new GetObjectCommand({ Bucket, Key, ...toRead }))), LARGE);
-      const range = await client.send(new GetObjectCommand({ Bucket, Key, Range: `bytes=${5 * MIB - 3}-${10 * MIB + 2}`, ...toRead }));
+      const range = await client.send(
+        new GetObjectCommand({ Bucket, Key, Range: `bytes=${5 * MIB - 3}-${10 * MIB + 2}`, ...toRead }),
+      );
       assertBytes(await bodyOf(range), LARGE.subarray(5 * MIB - 3, 10 * MIB + 3));
     });
   }
@@ -59,7 +69,9 @@ for (const [scheme, client] of [["http", s3], ["https", s3tls]] as const) {
         const Key = `trailer/${scheme}/${ChecksumAlgorithm}/${size}`;
         const bytes = bytesOf(size, size + 1);
         const member = `Checksum${ChecksumAlgorithm}` as const;
-        const put = await client.send(new PutObjectCommand({ Bucket, Key, Body: stream(bytes, 8191), ContentLength: size, ChecksumAlgorithm }));
+        const put = await client.send(
+          new PutObjectCommand({ Bucket, Key, Body: stream(bytes, 8191), ContentLength: size, ChecksumAlgorithm }),
+        );
         const got = await client.send(new GetObjectCommand({ Bucket, Key, ChecksumMode: "ENABLED" }));
         assertBytes(await bodyOf(got), bytes, `${size} bytes`);
         assert.ok(put[member] !== undefined, "the answer shows the checksum");
@@ -79,7 +91,12 @@ for (const [scheme, client] of [["http", s3], ["https", s3tls]] as const) {
 }
 
 test("lib-storage that is aborted midway leaves no upload and no object", async () => {
-  const upload = new Upload({ client: s3, params: { Bucket, Key: "aborted", Body: stream(LARGE, 65_537) }, partSize: 5 * MIB, queueSize: 1 });
+  const upload = new Upload({
+    client: s3,
+    params: { Bucket, Key: "aborted", Body: stream(LARGE, 65_537) },
+    partSize: 5 * MIB,
+    queueSize: 1,
+  });
   upload.on("httpUploadProgress", () => void upload.abort());
   await assert.rejects(upload.done(), { name: "AbortError" });
   // The SDK's own AbortMultipartUpload may still be under way.
@@ -91,7 +108,9 @@ test("lib-storage that is aborted midway leaves no upload and no object", async 
 
 test("parts sent by presigned URLs become one object; a URL is good for its part only", async () => {
   const Key = "presigned/parts";
-  const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key, ServerSideEncryption: "aws:kms", SSEKMSKeyId: keyArn }));
+  const { UploadId } = await s3.send(
+    new CreateMultipartUploadCommand({ Bucket, Key, ServerSideEncryption: "aws:kms", SSEKMSKeyId: keyArn }),
+  );
   const parts = [LARGE.subarray(0, 5 * MIB), LARGE.subarray(5 * MIB, 5 * MIB + 10)];
   const Parts = [];
   for (const [at, part] of parts.entries()) {
