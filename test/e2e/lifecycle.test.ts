@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import {
-  CreateBucketCommand, DeleteBucketLifecycleCommand, GetBucketLifecycleConfigurationCommand, PutBucketLifecycleConfigurationCommand,
-  type LifecycleRule,
+  CreateBucketCommand, CreateMultipartUploadCommand, DeleteBucketLifecycleCommand, GetBucketLifecycleConfigurationCommand,
+  HeadObjectCommand, PutBucketLifecycleConfigurationCommand, PutObjectCommand, type LifecycleRule,
 } from "@aws-sdk/client-s3";
 import { failure } from "./server.js";
 import { codeOf, openWorld, unique } from "./world.js";
@@ -54,11 +54,24 @@ describe("lifecycle over HTTP", () => {
       rule("<Status>Enabled</Status><Filter/><Transition><Days>1</Days><StorageClass>COLD</StorageClass></Transition>"),
     ];
     for (const body of bad) {
-      const answer = await world.wire().send({ method: "PUT", path: `/${Bucket}`, query: { lifecycle: "" }, body: Buffer.from(body) });
+      const answer = await world.wire().send({ method: "PUT", path: `/${Bucket}`, query: { lifecycle: "" }, body });
       assert.equal(answer.status, 400, body);
       assert.match(codeOf(answer.body.toString("utf8")), /^(MalformedXML|MissingRequestBodyError|InvalidRequest)$/, body);
     }
     assert.deepEqual((await get()).Rules?.map(({ ID }) => ID), ["kept"]);
+  });
+
+  it("tells in headers when a rule will act", async () => {
+    await put([
+      { ID: "x y", Status: "Enabled", Filter: {}, Expiration: { Days: 1 }, AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 } },
+    ]);
+    const form = /^expiry-date="\w{3}, \d\d \w{3} \d{4} 00:00:00 GMT", rule-id="x%20y"$/;
+    assert.match((await world.s3.send(new PutObjectCommand({ Bucket, Key: "k", Body: "x" }))).Expiration ?? "", form);
+    assert.match((await world.s3.send(new HeadObjectCommand({ Bucket, Key: "k" }))).Expiration ?? "", form);
+    const begun = await world.s3.send(new CreateMultipartUploadCommand({ Bucket, Key: "k" }));
+    assert.equal(begun.AbortRuleId, "x%20y");
+    const aheadMs = (begun.AbortDate?.getTime() ?? 0) - Date.now();
+    assert.ok(aheadMs > 23 * 3_600_000 && aheadMs <= 48 * 3_600_000, `${aheadMs} ms ahead`);
   });
 
   it("answers 204 to a deletion, and 404 afterwards", async () => {
