@@ -136,6 +136,7 @@ async function copy(room: Room, call: Call, { input, facts, plan, present }: Wor
       bucket,
       key: input.Key,
       plan,
+      keyArn: facts.keyArn,
       algorithm: asked === undefined ? (present.object.checksum?.algorithm ?? DEFAULT_ALGORITHM) : requireAlgorithm(asked),
       source: async (algorithms) => fromBytes(await opened.read(undefined), algorithms),
       owner: objectOwner(call, bucket.record, input),
@@ -143,7 +144,7 @@ async function copy(room: Room, call: Call, { input, facts, plan, present }: Wor
       storageClass: storageClassToStore(input.StorageClass),
       conditions: input,
       maxBytes: room.settings.limits.maxPutBytes,
-      permissions: (now) => permissionsOf(room, call, input, { ...facts, bucket: now }),
+      permissions: (now, keyArn) => permissionsOf(room, call, input, { ...facts, bucket: now, keyArn }),
     });
     return {
       CopyObjectResult: {

@@ -12,7 +12,7 @@ import type { CreateMultipartUploadOutput, CreateMultipartUploadRequest } from "
 import { annotateObject } from "./audit-notes.js";
 import { checkKey, findBucket, type BucketFacts } from "./buckets.js";
 import { requireAlgorithm } from "./checksum-fields.js";
-import { makeDataKeys, type NewDataKeys } from "./data-keys.js";
+import { kmsKeyOf, makeDataKeys, type NewDataKeys } from "./data-keys.js";
 import type { Room } from "./deps.js";
 import { resolveEncryption, type EncryptionPlan } from "./encryption.js";
 import { invalidRequest } from "./errors.js";
@@ -82,12 +82,15 @@ async function create(
   const record = describe(room, call, input, { bucket, checksum });
   const made = await makeDataKeys(room, call, { bucket, key: input.Key }, plan);
   try {
+    const keyArn = kmsKeyOf(made.encryption);
+    const permissions = (now: BucketFacts): Permission[] => permissionsOf(room, call, input, { bucket: now, keyArn });
+    if (keyArn !== facts.keyArn) for (const permission of permissions(bucket)) await call.authorize(permission);
     const row: UploadRecord = { ...record, encryption: made.encryption };
     const sealed: UploadSecrets = { ...secrets, ...manifestKeyOf(made) };
     annotateObject(call, { bucket, key: input.Key }, made.encryption);
     await commitInBucket(room, call, {
       bucket,
-      permissions: (now) => permissionsOf(room, call, input, { ...facts, bucket: now }),
+      permissions,
       async plan(now, { puts }) {
         const { uploads, uploadsByKey } = room.tables;
         const inc = now.record.incarnation;

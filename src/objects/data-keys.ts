@@ -17,6 +17,7 @@ import { readName, writeName, type BucketKey } from "./bucket-keys.js";
 import type { BucketFacts } from "./buckets.js";
 import type { Room } from "./deps.js";
 import { storedContext, wrongCustomerKey, type EncryptionPlan, type KmsPlan } from "./encryption.js";
+import { slowDown } from "./errors.js";
 import { viaKms } from "./kms-errors.js";
 import type { ObjectEncryption, WrappedKey } from "./records.js";
 
@@ -47,7 +48,12 @@ export interface NewDataKeys {
   readonly encryption: ObjectEncryption;
 }
 
-/** Makes the data keys of a new object or upload. @throws ServiceError what KMS refuses, in S3's words */
+/**
+ * Makes the data keys of a new object or upload. KMS is asked by the name that the caller used, which its policies may
+ * speak of (`kms:RequestAlias`); an alias may have moved since the write was decided, so the caller judges the key that
+ * comes back: see `kmsKeyOf`.
+ * @throws ServiceError what KMS refuses, in S3's words
+ */
 export async function makeDataKeys(room: Room, call: Call, place: KeyPlace, plan: EncryptionPlan): Promise<NewDataKeys> {
   switch (plan.mode) {
     case "AES256":
@@ -60,6 +66,10 @@ export async function makeDataKeys(room: Room, call: Call, place: KeyPlace, plan
       return kmsKeys(call, place, plan, 2);
   }
 }
+
+/** ARN of the KMS key that is used; undefined for the modes without one of the caller's. */
+export const kmsKeyOf = ({ mode, keyArn }: ObjectEncryption): string | undefined =>
+  mode === "aws:kms" || mode === "aws:kms:dsse" ? keyArn : undefined;
 
 interface GeneratedKey {
   readonly CiphertextBlob: Uint8Array;
@@ -81,13 +91,14 @@ async function kmsKeys(call: Call, place: KeyPlace, plan: KmsPlan, layers: 1 | 2
   checkKeyRegion(plan.keyId, place.bucket.record.region);
   const secrets: Secret[] = [];
   const keys: WrappedKey[] = [];
-  let keyArn = plan.keyId;
+  let keyArn = "";
   try {
     for (let layer = 0; layer < layers; layer++) {
-      // The second key comes from the key that the first one named, so that an alias moved in between cannot split the layers.
-      const made = await generate(call, place, keyArn, { ...plan.context, ...objectContext(place) });
+      const made = await generate(call, place, plan.keyId, { ...plan.context, ...objectContext(place) });
       secrets.push(secretOf(made));
       keys.push({ by: "kms", blob: base64(made.CiphertextBlob) });
+      // An alias that moved between the layers: the client's next attempt finds it settled.
+      if (layer > 0 && made.KeyId !== keyArn) throw slowDown();
       keyArn = made.KeyId;
     }
   } catch (error) {
@@ -106,19 +117,21 @@ async function bucketKeyKeys(room: Room, call: Call, place: KeyPlace, plan: KmsP
   checkKeyRegion(plan.keyId, place.bucket.record.region);
   const { record } = place.bucket;
   const context = { "aws:s3:arn": bucketArn(record.name) };
-  const account = call.principal.accountId ?? "";
-  const named = (await room.resolveKeyArn?.(record.region, account, plan.keyId)) ?? plan.keyId;
-  const name = writeName(requesterOf(call), record.incarnation, named);
+  const nameOf = (keyArn: string): string => writeName(requesterOf(call), record.incarnation, keyArn);
+  const lookUp = async (): Promise<string> =>
+    nameOf((await room.resolveKeyArn?.(record.region, call.principal.accountId ?? "", plan.keyId)) ?? plan.keyId);
+  const name = await lookUp();
   let under: BucketKey | undefined;
   if (room.bucketKeys.peek(name) !== undefined) {
-    const input = { KeyId: named, KeySpec: "AES_256", EncryptionContext: context };
+    const input = { KeyId: plan.keyId, KeySpec: "AES_256", EncryptionContext: context };
     await viaKms(() => call.permit("kms", "GenerateDataKey", input, { region: record.region }));
-    under = room.bucketKeys.take(name);
+    // An alias that moved since: the permit was about another key than this one.
+    if ((await lookUp()) === name) under = room.bucketKeys.take(name);
   }
   if (under === undefined) {
     const made = await generate(call, place, plan.keyId, context);
     under = bucketKeyOf(call, { key: secretOf(made), blob: Buffer.from(made.CiphertextBlob), keyArn: made.KeyId });
-    room.bucketKeys.keep(name, under);
+    room.bucketKeys.keep(nameOf(made.KeyId), under);
   }
   annotateBucketKey(call, "bucketKeyWrite", under);
   const dataKey = randomBytes(32);

@@ -67,8 +67,8 @@ export interface ObjectDeps {
   houseKeyArn(region: string): string | Promise<string>;
   /**
    * The key ARN that a key id, key ARN, alias name or alias ARN stands for, for the condition key
-   * `s3:x-amz-server-side-encryption-aws-kms-key-id`; undefined: there is none. Decides nothing and is answered to nobody.
-   * `alias/aws/s3` should come into being here, as on AWS at first use.
+   * `s3:x-amz-server-side-encryption-aws-kms-key-id`; undefined: there is none. Decides nothing, makes nothing and is
+   * answered to nobody.
    */
   resolveKeyArn?(region: string, accountId: string, keyId: string): Promise<string | undefined>;
   /** May the caller know this key's metadata, such as its key material id? Absent: nobody may. */

@@ -92,6 +92,7 @@ async function store(room: Room, call: Call, { input, facts, plan, secrets }: Wo
     bucket,
     key: input.Key,
     plan,
+    keyArn: facts.keyArn,
     algorithm: call.body?.claimedAlgorithm ?? DEFAULT_ALGORITHM,
     source: (algorithms) => sourceOf(call, algorithms),
     owner: objectOwner(call, bucket.record, input),
@@ -99,7 +100,7 @@ async function store(room: Room, call: Call, { input, facts, plan, secrets }: Wo
     storageClass: storageClassToStore(input.StorageClass),
     conditions: input,
     maxBytes: room.settings.limits.maxPutBytes,
-    permissions: (now) => permissionsOf(room, call, input, { ...facts, bucket: now }),
+    permissions: (now, keyArn) => permissionsOf(room, call, input, { bucket: now, keyArn }),
   });
   return {
     ETag: quoted(stored.etag),

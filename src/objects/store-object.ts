@@ -7,7 +7,7 @@ import type { Permission } from "../policy/types.js";
 import type { ChecksumAlgorithm } from "../wire/body.js";
 import { annotateObject } from "./audit-notes.js";
 import type { BucketFacts } from "./buckets.js";
-import { makeDataKeys, type DataKeys } from "./data-keys.js";
+import { kmsKeyOf, makeDataKeys, type DataKeys } from "./data-keys.js";
 import type { Room } from "./deps.js";
 import type { EncryptionPlan } from "./encryption.js";
 import { slowDown } from "./errors.js";
@@ -24,6 +24,8 @@ export interface NewObject {
   readonly bucket: BucketFacts;
   readonly key: string;
   readonly plan: EncryptionPlan;
+  /** ARN that the write was decided on; see `effectiveKeyArn`. */
+  readonly keyArn: string | undefined;
   /** What the object's checksum will be. */
   readonly algorithm: ChecksumAlgorithm;
   /** Called once the data key is there, with all digests that are needed. */
@@ -33,7 +35,8 @@ export interface NewObject {
   readonly storageClass: string | undefined;
   readonly conditions: WriteConditions;
   readonly maxBytes: number;
-  permissions(bucket: BucketFacts): readonly Permission[];
+  /** @param keyArn of the KMS key that is used */
+  permissions(bucket: BucketFacts, keyArn: string | undefined): readonly Permission[];
 }
 
 export interface StoredObject {
@@ -52,6 +55,8 @@ export interface StoredObject {
 export async function storeObject(room: Room, call: Call, made: NewObject): Promise<StoredObject> {
   const { dataKeys, encryption } = await makeDataKeys(room, call, made, made.plan);
   try {
+    const keyArn = kmsKeyOf(encryption);
+    if (keyArn !== made.keyArn) for (const permission of made.permissions(made.bucket, keyArn)) await call.authorize(permission);
     const source = await made.source(needsMd5(made.plan.mode) ? [made.algorithm, "MD5"] : [made.algorithm]);
     const target = { inc: made.bucket.record.incarnation, dataKeys, signal: call.signal, maxBytes: made.maxBytes };
     const body = await storeBody(room, source, target);
@@ -98,7 +103,7 @@ async function commitObject(
         secrets: made.secrets,
         prints: { etag, ...(checksumValue === undefined ? {} : { checksum: checksumValue }) },
         conditions: made.conditions,
-        permissions: made.permissions,
+        permissions: (now) => made.permissions(now, kmsKeyOf(encryption)),
         mac: macWith(dataKeys),
         own: (changes) => body.goLive(changes),
         // Only the body's lease is checked besides: it ran out, and the sweep has taken the blob.

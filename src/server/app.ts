@@ -68,7 +68,7 @@ export async function openApp(config: Config, clock: Clock, log: Log): Promise<A
     blobs: storage.stores.blobs,
     principals: iam.principals,
     canonicalIdOf: (accountId) => iam.accounts.canonicalIdOf(accountId),
-    resolveKeyArn: (region, account, keyId) => resolveKeyArn(kms, { region, account, keyId, nowMs: clock.now() }),
+    resolveKeyArn: (region, account, keyId) => resolveKeyArn(kms, { region, account, keyId }),
     mayDescribeKey: (call, arn) => mayDescribeKey(kms, arn, call),
     settings: {
       defaultRegion: config.region,

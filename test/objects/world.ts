@@ -163,7 +163,7 @@ export class World {
       clock: this.clock,
       log,
       houseKeyArn,
-      resolveKeyArn: (region, account, keyId) => resolveKeyArn(kms, { region, account, keyId, nowMs: this.clock.now() }),
+      resolveKeyArn: (region, account, keyId) => resolveKeyArn(kms, { region, account, keyId }),
       mayDescribeKey: (call, arn) => mayDescribeKey(kms, arn, call),
       principals,
       canonicalIdOf: (account) => account.padEnd(64, "0"),
