@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it, type TestContext } from "node:test";
 import { GetPolicyVersionCommand, IAMClient, ListAttachedRolePoliciesCommand } from "@aws-sdk/client-iam";
-import { DescribeKeyCommand, GetKeyRotationStatusCommand, KMSClient, ListAliasesCommand } from "@aws-sdk/client-kms";
+import { CreateKeyCommand, DescribeKeyCommand, GetKeyRotationStatusCommand, KMSClient, ListAliasesCommand } from "@aws-sdk/client-kms";
 import {
   CreateBucketCommand, GetBucketEncryptionCommand, GetBucketLifecycleConfigurationCommand, GetBucketVersioningCommand,
   GetObjectCommand, HeadBucketCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client,
@@ -131,6 +131,19 @@ describe("Terraform", { concurrency: true, skip }, () => {
     assert.deepEqual(await work.outputs(), { note: "second" });
     const { Contents } = await place.s3.send(new ListObjectsV2Command({ Bucket }));
     assert.deepEqual(Contents?.map((object) => object.Key), [Key], "the lock file is gone");
+
+    const killed = work.start("apply", "-var", "note=never");
+    await killed.said("Enter a value:");
+    await killed.kill();
+    const stale = await work.run("apply", ...NO_QUESTIONS);
+    const [, lock = ""] = /ID:\s+([0-9a-f-]{36})/.exec(stale.output) ?? [];
+    await does(t, work, "force-unlock", "-force", lock);
+
+    const { KeyMetadata } = await place.kms.send(new CreateKeyCommand({ Description: "state" }));
+    const key = KeyMetadata?.Arn ?? "";
+    await does(t, work, "init", "-reconfigure", "-input=false", `-backend-config=kms_key_id=${key}`);
+    await does(t, work, "apply", ...NO_QUESTIONS);
+    assert.equal((await place.s3.send(new HeadObjectCommand({ Bucket, Key }))).SSEKMSKeyId, key);
     await does(t, work, "destroy", ...NO_QUESTIONS);
   });
 });

@@ -132,6 +132,8 @@ export class Running {
     this.#child = child;
     const timer = setTimeout(() => child.kill("SIGKILL"), LONGEST_RUN_MS);
     this.#exited = once(child, "close").finally(() => clearTimeout(timer));
+    // Whoever was killed reads no more answers.
+    child.stdin.on("error", () => {});
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (text: string) => (this.#output += text));
     }
@@ -148,6 +150,11 @@ export class Running {
   /** Its last input. */
   answer(text: string): void {
     this.#child.stdin.end(text);
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#exited;
   }
 
   async end(): Promise<Run> {
