@@ -21,7 +21,7 @@ else {
   for (const [at, [version, path]] of [...pythons].entries()) {
     // Framing and checksums differ between the schemes: the first version goes through both.
     for (const endpoint of at === 0 ? [httpsUrl, httpUrl] : [httpUrl]) {
-      test(`boto3 ${version} over ${endpoint.split(":")[0]}: transfers, copies, presigned URLs, paginators, batch deletion`, async () => {
+      test(`boto3 ${version}, ${endpoint.split(":")[0]}: transfers, copies, presigned URLs, paginators, batches`, async () => {
         const settings = { ...ROOT, endpoint, httpEndpoint: httpUrl, ca: caFile, home, bucket: unique("boto3") };
         const printed = await succeed(path, [join(root, "test", "clients", "boto3_client.py")], home, {
           input: JSON.stringify(settings),

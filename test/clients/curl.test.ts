@@ -52,7 +52,7 @@ await withProgram("curl", "curl", async (path) => {
     assert.deepEqual([got.Metadata, got.ContentType, got.ServerSideEncryption], [{ author: "Janet" }, "text/plain", "AES256"]);
   });
 
-  test("the same with x-amz-server-side-encryption: AES256 answers with the header, and so does GET, with the bytes", async () => {
+  test("with x-amz-server-side-encryption: AES256 PUT and GET answer with the header, GET with the bytes", async () => {
     const headers = header(
       HOST,
       "x-amz-meta-author: Janet",

@@ -100,10 +100,9 @@ for (const [scheme, address] of [
     await minio.setBucketVersioning(bucket, { Status: "Suspended" });
   });
 
-  test(
-    `minio-js over ${scheme}: presigned GET and PUT, and a form`,
-    { skip: scheme === "https" ? "Node's fetch takes no CA" : false },
-    async () => {
+  // Over http only: Node's fetch takes no CA.
+  if (scheme === "http") {
+    test("minio-js: presigned GET and PUT, and a form", async () => {
       const put = await fetch(await minio.presignedPutObject(bucket, "presigned", 60), {
         method: "PUT",
         body: new Uint8Array(SMALL),
@@ -123,8 +122,8 @@ for (const [scheme, address] of [
       form.append("file", new Blob([new Uint8Array(SMALL)]), "f");
       assert.equal((await fetch(postURL, { method: "POST", body: form })).status, 204);
       assertBytes(await read("posted"), SMALL);
-    },
-  );
+    });
+  }
 
   test(`minio-js over ${scheme}: both listings see every object; all are removed at once`, async () => {
     for (let at = 0; at < 7; at++) await minio.putObject(bucket, `many/${at} ü`, "x");

@@ -16,8 +16,7 @@ const IN_CI = process.env.CI === "true";
 /** Where Debian's packages are, whatever the tester's PATH says first. */
 const SYSTEM_DIRECTORIES = ["/usr/local/bin", "/usr/bin", "/bin"];
 /** Settings of the tester that would lead a program elsewhere. */
-const FOREIGN =
-  /^(AWS_|COFFER_|RCLONE_|RESTIC_|S3CMD_|MINIO_|BOTO|PYTHON|SSL_CERT_)|_proxy$|^(CURL|REQUESTS)_CA_BUNDLE$/i;
+const FOREIGN = /^(AWS_|COFFER_|RCLONE_|RESTIC_|S3CMD_|MINIO_|BOTO|PYTHON|SSL_CERT_)|_proxy$|^(CURL|REQUESTS)_CA_BUNDLE$/i;
 
 export interface Outcome {
   readonly code: number | null;

@@ -80,7 +80,7 @@ await withProgram("rclone", "rclone", async (path) => {
     assertTree(join(home, "streamed"), new Map([["bytes", streamed]]));
   });
 
-  test("the canned ACL private, which rclone sends, makes a bucket with ACLs on; without it, or with an ownership named, off", async () => {
+  test("the canned ACL private, which rclone sends, makes a bucket with ACLs on; else they are off", async () => {
     const ownership = async (Bucket: string): Promise<string | undefined> => {
       const { OwnershipControls } = await world.s3.send(new GetBucketOwnershipControlsCommand({ Bucket }));
       return OwnershipControls?.Rules?.[0]?.ObjectOwnership;
