@@ -95,7 +95,7 @@ export async function openApp(config: Config, clock: Clock, log: Log): Promise<A
   return {
     gate, iam, kms, metrics,
     operations: registry.all(),
-    ready: () => checkReady(storage),
+    ready: () => checkReady(storage, audit),
     startJobs: () => {
       runner.start();
       flushUses = setInterval(() => {
@@ -128,8 +128,9 @@ function jobsOf(kms: Kms, room: Room, audit: AuditSink, clock: Clock): Job[] {
   ];
 }
 
-/** Keys are unsealed by now, or `openApp` had thrown; the store must answer. */
-async function checkReady(storage: Storage): Promise<void> {
+/** Keys are unsealed by now, or `openApp` had thrown; calls must be recorded, and the store must answer. */
+async function checkReady(storage: Storage, audit: AuditFile | AuditRing): Promise<void> {
+  if (audit instanceof AuditFile) audit.assertWorks();
   await storage.stores.metadata.get([Buffer.from([0])]);
 }
 
