@@ -1,4 +1,5 @@
 /** Limits of the metadata contract, checked alike by every engine before anything is queued or read. */
+import { justBehind } from "./byte-order.js";
 import { StoreError, type Batch, type GroupsQuery, type RangeQuery } from "./contract.js";
 
 export const MAX_KEY_BYTES = 1900;
@@ -20,6 +21,11 @@ export function checkBatch(batch: Batch): void {
 /** @throws StoreError unless the key has 1 … 1900 bytes */
 export function checkKey(key: Uint8Array): void {
   if (key.length < 1 || key.length > MAX_KEY_BYTES) throw new StoreError(`key of ${key.length} bytes: not 1 … ${MAX_KEY_BYTES}`);
+}
+
+/** A bound that parts the rows as `bound` does, for engines that cannot seek to longer keys than they store. */
+export function seekable(bound: Uint8Array): Uint8Array {
+  return bound.length <= MAX_KEY_BYTES ? bound : justBehind(bound.subarray(0, MAX_KEY_BYTES));
 }
 
 /** @throws StoreError unless the limit is a whole number ≥ 1 (and a group's delimiter is not empty) */

@@ -39,6 +39,7 @@ export type CommitResult =
   /** Index into `checks` of the first that failed; nothing was written. */
   | { readonly ok: false; readonly failed: number };
 
+/** Bounds may be longer than any key. */
 export interface RangeQuery {
   /** Inclusive. */
   readonly from: Uint8Array;
@@ -53,7 +54,7 @@ export interface RangeQuery {
 export interface GroupsQuery {
   /** Rows whose key starts with these bytes. */
   readonly prefix: Uint8Array;
-  /** Looked for in the bytes after `prefix`; non-empty. */
+  /** Looked for in the bytes after `prefix`, up to the first zero byte, which ends a name; non-empty, without zero bytes. */
   readonly delimiter: Uint8Array;
   /**
    * Exclusive: start behind this key. Equal to a group (it ends with the first delimiter): behind the whole group. Within

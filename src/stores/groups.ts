@@ -47,5 +47,7 @@ function atLeastOne(prefix: Uint8Array): Uint8Array {
 
 function groupOf(key: Buffer, query: GroupsQuery): Buffer | undefined {
   const at = key.indexOf(query.delimiter, query.prefix.length);
-  return at < 0 ? undefined : Buffer.from(key.subarray(0, at + query.delimiter.length));
+  if (at < 0) return undefined;
+  const nameEnd = key.indexOf(0, query.prefix.length);
+  return nameEnd >= 0 && nameEnd < at ? undefined : Buffer.from(key.subarray(0, at + query.delimiter.length));
 }

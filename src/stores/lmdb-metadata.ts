@@ -10,7 +10,7 @@
  */
 import { mkdir } from "node:fs/promises";
 import { getLastVersion, open, type Database, type RootDatabase } from "lmdb";
-import { checkBatch, checkKey, checkQuery } from "./batch.js";
+import { checkBatch, checkKey, checkQuery, seekable } from "./batch.js";
 import { collectGroups } from "./groups.js";
 import { asBuffer } from "./byte-order.js";
 import { CommitQueue } from "./commit-queue.js";
@@ -85,7 +85,8 @@ class LmdbMetadataStore implements MetadataStore {
 
   async range(query: RangeQuery): Promise<Entry[]> {
     checkQuery(query);
-    const { from, to, limit } = query;
+    const { limit } = query;
+    const [from, to] = [seekable(query.from), seekable(query.to)];
     if (Buffer.compare(from, to) >= 0) return this.#read(() => []);
     const options = query.reverse === true
       ? { start: to, exclusiveStart: true, end: from, inclusiveEnd: true, reverse: true }
@@ -135,8 +136,8 @@ class LmdbMetadataStore implements MetadataStore {
   }
 
   *#scan(from: Uint8Array, to: Uint8Array | undefined): Generator<Entry, void, void> {
-    const end = to === undefined ? {} : { end: to };
-    for (const found of this.#rows.getRange({ start: from, ...end, versions: true })) yield entryOf(found);
+    const end = to === undefined ? {} : { end: seekable(to) };
+    for (const found of this.#rows.getRange({ start: seekable(from), ...end, versions: true })) yield entryOf(found);
   }
 
   /** One write transaction for all batches; resolves when it is on disk. */
@@ -175,7 +176,7 @@ class LmdbMetadataStore implements MetadataStore {
       if (!this.#rows.doesExist(check.key)) return check.stamp === "absent";
       return check.stamp === getLastVersion();
     }
-    const { from, to } = check.emptyRange;
+    const [from, to] = [seekable(check.emptyRange.from), seekable(check.emptyRange.to)];
     if (Buffer.compare(from, to) >= 0) return true;
     return this.#rows.getKeysCount({ start: from, end: to, limit: 1 }) === 0;
   }

@@ -259,6 +259,33 @@ function delimited(on: On): void {
       assert.deepEqual(await ask(store, { prefix: "\xff", delimiter: "\xff", limit: 9 }), ["[\xff\xff]"]);
     }));
 
+  it("delimiters match within the name only: what follows a zero byte is another part of the key", () =>
+    on(async (store) => {
+      await put(store, "a\0/1", "b/\0/2", "b/c\0x", "d\0x");
+      assert.deepEqual(await ask(store, { delimiter: "/", limit: 9 }), ["a\0/1", "[b/]", "d\0x"]);
+      assert.deepEqual(await ask(store, { delimiter: "x", limit: 9 }), ["a\0/1", "b/\0/2", "b/c\0x", "d\0x"]);
+      assert.deepEqual(await ask(store, { delimiter: "/", after: "a\0/", limit: 1 }), ["a\0/1"]);
+    }));
+
+  it("bounds and positions may be longer than any key", () =>
+    on(async (store) => {
+      const [before, longest, behind] = ["a", "b".repeat(MAX_KEY_BYTES), "c"];
+      await put(store, before, longest, behind);
+      for (const more of ["\0", "b", "b".repeat(5000)]) {
+        const long = text(longest + more);
+        const range = async (from: Uint8Array, to: Uint8Array, reverse = false): Promise<string[]> =>
+          (await store.range({ from, to, limit: 9, reverse })).map((entry) => entry.key.toString("latin1"));
+        assert.deepEqual(await range(long, text("z")), [behind]);
+        assert.deepEqual(await range(text("a"), long), [before, longest]);
+        assert.deepEqual(await range(text("a"), long, true), [longest, before]);
+        assert.deepEqual(await range(long, long), []);
+        assert.deepEqual(await ask(store, { delimiter: "/", after: longest + more, limit: 9 }), [behind]);
+        assert.deepEqual(await ask(store, { prefix: longest + more, delimiter: "/", limit: 9 }), []);
+        assert.equal((await store.commit({ checks: [{ emptyRange: { from: text("b"), to: long } }] })).ok, false);
+        assert.equal((await store.commit({ checks: [{ emptyRange: { from: long, to: text("c") } }] })).ok, true);
+      }
+    }));
+
   it("pages of any size add up to the whole listing, on random keys", () =>
     on(async (store) => {
       const random = generator(11);
@@ -283,7 +310,8 @@ function delimited(on: On): void {
 function groupsOf(keys: readonly string[], prefix: string, delimiter: string): string[] {
   const lines = keys.filter((key) => key.startsWith(prefix)).sort().map((key) => {
     const at = key.indexOf(delimiter, prefix.length);
-    return at < 0 ? key : `[${key.slice(0, at + delimiter.length)}]`;
+    const nameEnd = key.indexOf("\0", prefix.length);
+    return at < 0 || (nameEnd >= 0 && nameEnd < at) ? key : `[${key.slice(0, at + delimiter.length)}]`;
   });
   return lines.filter((line, i) => line !== lines[i - 1]);
 }
