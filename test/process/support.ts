@@ -42,9 +42,9 @@ export interface Finished {
 }
 
 /** A program that ends by itself. `environment` is all that it sees, beside PATH. */
-export async function run(program: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Finished> {
+export async function run(program: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}, withinMs = COMMAND_MS): Promise<Finished> {
   const env = { PATH: process.env["PATH"], ...environment };
-  const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"], timeout: COMMAND_MS, killSignal: "SIGKILL" });
+  const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"], timeout: withinMs, killSignal: "SIGKILL" });
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (piece: Buffer) => (stdout += piece.toString("utf8")));
