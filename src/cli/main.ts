@@ -16,6 +16,7 @@ import { printable } from "./text.js";
 /** Parses `argv` (without node and script) and runs the command; sets the exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command("coffer").description("S3 storage in which encryption is real, with a KMS inside").version(VERSION);
+  program.configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "coffer: ")) });
   configured(program.command("serve").description("start the server"), async (config) => {
     const { serve } = await import("../server/serve.js");
     // Workers start with this file, whatever started the primary.

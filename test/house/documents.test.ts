@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { test } from "node:test";
@@ -38,6 +39,11 @@ test("docs/dependencies.md has a line for every package, and names none that is 
   for (const name of Object.keys(devDependencies ?? {})) {
     assert.ok(listed.some((pattern) => name === pattern || name === `@aws-sdk/${pattern}` || (pattern.endsWith("*") && name.startsWith(pattern.slice(0, -1)))), `${name} has no line`);
   }
+});
+
+test("docs/reference/configuration.md lists the options as src/server/options.ts has them", () => {
+  const { status, stderr } = spawnSync(process.execPath, [join(root, "tools", "reference.mjs"), "--check"], { encoding: "utf8" });
+  assert.equal(status, 0, stderr);
 });
 
 test("the lock file carries no download addresses", () => {

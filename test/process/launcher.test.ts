@@ -23,7 +23,7 @@ test("an unknown command or flag ends with a message and a code", async () => {
   for (const args of [["sevre"], ["serve", "--memroy"]]) {
     const { code, stderr } = await run(process.execPath, [MAIN, ...args]);
     assert.equal(code, 1);
-    assert.match(stderr, /unknown (command|option)/);
+    assert.match(stderr, /^coffer: unknown (command|option)/);
   }
 });
 
