@@ -3,7 +3,8 @@ import { defineOperation, type AnyOperation, type Call } from "../gate/contract.
 import { parseArn } from "../lib/arn.js";
 import { ServiceError } from "../lib/errors.js";
 import type {
-  GetBucketTaggingOutput, GetBucketVersioningOutput, PutBucketTaggingRequest, PutBucketVersioningRequest,
+  GetBucketTaggingOutput, GetBucketVersioningOutput, PutBucketRequestPaymentRequest, PutBucketTaggingRequest,
+  PutBucketVersioningRequest,
 } from "../wire/tables/s3-types.js";
 import type { ListTagsForResourceRequest, ListTagsForResourceResult, TagResourceRequest, UntagResourceRequest } from "../wire/tables/s3-control-types.js";
 import { changeBucket, configChange, configRead } from "./bucket-config.js";
@@ -15,7 +16,19 @@ import { checkTags } from "./tags.js";
 const MAX_BUCKET_TAGS = 50;
 
 export function bucketSettingOperations(room: Room): AnyOperation[] {
-  return [...versioning(room), ...tagging(room), ...controlTags(room)];
+  return [...versioning(room), ...tagging(room), requestPayment(room), ...controlTags(room)];
+}
+
+/** The owner pays, and that may be said; the read is in bucket-unset.ts. */
+function requestPayment(room: Room): AnyOperation {
+  return configChange<PutBucketRequestPaymentRequest>(room, {
+    name: "PutBucketRequestPayment",
+    action: "s3:PutBucketRequestPayment",
+    change: ({ record }, { RequestPaymentConfiguration: { Payer } }) => {
+      if (Payer === "BucketOwner") return { config: record.config };
+      throw new ServiceError("NotImplemented", "Requester pays is not implemented by this server.", { status: 501 });
+    },
+  });
 }
 
 function versioning(room: Room): AnyOperation[] {
