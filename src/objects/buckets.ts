@@ -13,6 +13,7 @@ import type { Found } from "../stores/records.js";
 import type { Stamp } from "../stores/contract.js";
 import { aclAllows } from "./acl.js";
 import type { Acl } from "./acl-types.js";
+import { canBeBucket } from "./bucket-names.js";
 import type { Room } from "./deps.js";
 import { noSuchBucket } from "./errors.js";
 import { unpackJson, type BucketRecord, type BucketSecrets } from "./records.js";
@@ -46,8 +47,7 @@ export interface FindOptions {
 export async function findBucket(room: Room, call: Call, input: BucketInput, options: FindOptions = {}): Promise<BucketFacts> {
   const expected = input.ExpectedBucketOwner;
   if (expected !== undefined) checkOwnerForm(expected);
-  // Longer than any name, and than the store's keys.
-  const row = input.Bucket.length > 255 ? undefined : await room.tables.buckets.get(input.Bucket);
+  const row = canBeBucket(input.Bucket) ? await room.tables.buckets.get(input.Bucket) : undefined;
   if (row === undefined) throw noSuchBucket(input.Bucket);
   if (expected !== undefined && expected !== row.clear.ownerAccount) throw new ServiceError("AccessDenied", "Access Denied");
   if (options.anyRegion !== true) checkRegion(call, row.clear.region);
@@ -194,6 +194,12 @@ export async function authorizeAbsence(room: Room, call: Call, bucket: BucketFac
 /** S3's limit on key length, in bytes of UTF-8. */
 const MAX_KEY_BYTES = 1024;
 
+/** Can there be an object of this name? */
+export const canBeKey = (key: string): boolean =>
+  key !== "" && Buffer.byteLength(key, "utf8") <= MAX_KEY_BYTES && !LONE_SURROGATE.test(key);
+
+const LONE_SURROGATE = /[\ud800-\udfff]/u;
+
 /** @throws ServiceError KeyTooLongError, InvalidURI */
 export function checkKey(key: string): void {
   const size = Buffer.byteLength(key, "utf8");
@@ -203,6 +209,5 @@ export function checkKey(key: string): void {
       fields: { Size: String(size), MaxSizeAllowed: String(MAX_KEY_BYTES) },
     });
   }
-  if (size === 0 || /[\ud800-\udfff]/u.test(key))
-    throw new ServiceError("InvalidURI", "Couldn't parse the specified URI.", { status: 400 });
+  if (!canBeKey(key)) throw new ServiceError("InvalidURI", "Couldn't parse the specified URI.", { status: 400 });
 }

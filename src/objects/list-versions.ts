@@ -11,9 +11,9 @@ import type {
   ListObjectVersionsRequest,
   ObjectVersion,
 } from "../wire/tables/s3-types.js";
-import { findBucket, type BucketFacts } from "./buckets.js";
+import { canBeKey, findBucket, type BucketFacts } from "./buckets.js";
 import type { Room } from "./deps.js";
-import { invalidArgument } from "./errors.js";
+import { invalidArgument, slowDown } from "./errors.js";
 import { quoted } from "./etags.js";
 import { listPermission } from "./list-objects.js";
 import { delimiterOf, namePage, pageLimit } from "./list-page.js";
@@ -84,16 +84,13 @@ function markerOf({ KeyMarker, VersionIdMarker }: ListObjectVersionsRequest): st
 }
 
 async function collect(room: Room, inc: string, input: ListObjectVersionsRequest, limit: number): Promise<Item[]> {
-  const items: Item[] = [];
-  const versionMarker = markerOf(input);
-  if (versionMarker !== undefined && input.KeyMarker !== undefined) {
-    items.push(...(await restOfKey(room, inc, { key: input.KeyMarker, versionMarker, limit })));
-  }
-  let after = input.KeyMarker;
   const prefix = input.Prefix ?? "";
+  const delimiter = delimiterOf(input.Delimiter);
+  const items = await restOfMarker(room, inc, input, limit);
+  let after = input.KeyMarker;
   while (items.length < limit) {
     const wanted = limit - items.length;
-    const page = await namePage(room, room.tables.heads, { inc, prefix, delimiter: delimiterOf(input.Delimiter), after, limit: wanted });
+    const page = await namePage(room, room.tables.heads, { inc, prefix, delimiter, after, limit: wanted });
     for (const item of page) {
       if (items.length >= limit) break;
       if ("group" in item) {
@@ -102,34 +99,51 @@ async function collect(room: Room, inc: string, input: ListObjectVersionsRequest
         continue;
       }
       after = item.row.clear.key;
-      items.push({ row: item.row, isLatest: true });
-      if (item.row.clear.hasOlder === true && items.length < limit) {
-        const older = await room.tables.versions.list({ prefix: [inc, after], limit: limit - items.length });
-        items.push(...older.map((row) => ({ row, isLatest: false })));
-      }
+      items.push(...(await versionsOf(room, inc, item.row, { limit: limit - items.length })));
     }
     if (page.length < wanted) break;
   }
   return items;
 }
 
-interface KeyRest {
-  readonly key: string;
-  readonly versionMarker: string;
-  readonly limit: number;
-}
-
-/** Versions of the marker's key that are older than the marker. */
-async function restOfKey(room: Room, inc: string, { key, versionMarker, limit }: KeyRest): Promise<Item[]> {
+/** Versions of the marker's key that are older than the marker, unless the listing does not show that key. */
+async function restOfMarker(room: Room, inc: string, input: ListObjectVersionsRequest, limit: number): Promise<Item[]> {
+  const { KeyMarker: key = "", Prefix: prefix = "" } = input;
+  const versionMarker = markerOf(input);
+  const delimiter = delimiterOf(input.Delimiter);
+  if (versionMarker === undefined || !key.startsWith(prefix) || !canBeKey(key)) return [];
+  if (delimiter !== undefined && key.includes(delimiter, prefix.length)) return [];
   const head = await room.tables.heads.get(inc, key);
   if (head === undefined) return [];
   const { versionId, seq, nullSeq } = head.clear;
-  const marked = versionMarker === NULL_VERSION ? (versionId === NULL_VERSION ? seq : nullSeq) : sequenceOf(versionMarker);
-  if (marked === undefined) return [];
-  const items: Item[] = seq < marked ? [{ row: head, isLatest: true }] : [];
-  const after = room.tables.versions.key(inc, key, inverted(marked));
-  const older = await room.tables.versions.list({ prefix: [inc, key], after, limit });
-  return [...items, ...older.map((row) => ({ row, isLatest: false }))].slice(0, limit);
+  const behind = versionMarker === NULL_VERSION ? (versionId === NULL_VERSION ? seq : nullSeq) : sequenceOf(versionMarker);
+  return behind === undefined ? [] : versionsOf(room, inc, head, { behind, limit });
+}
+
+/** How often a key may change while its versions are listed. */
+const MOVES = 64;
+
+/**
+ * A key's versions, newest first, as of one moment: where the head moves while the others are read, both are read again.
+ * @param behind only those with a lower sequence number
+ */
+async function versionsOf(room: Room, inc: string, head: HeadRow, page: { behind?: number; limit: number }): Promise<Item[]> {
+  const { heads, versions } = room.tables;
+  const { key } = head.clear;
+  let now = head;
+  for (let tries = 0; tries < MOVES; tries++) {
+    const { seq, hasOlder } = now.clear;
+    const behind = page.behind ?? seq + 1;
+    const items: Item[] = seq < behind ? [{ row: now, isLatest: true }] : [];
+    if (hasOlder !== true || items.length >= page.limit) return items;
+    const after = versions.key(inc, key, inverted(behind));
+    const older = await versions.list({ prefix: [inc, key], after, limit: page.limit - items.length });
+    const again = await heads.get(inc, key);
+    if (again === undefined) return [];
+    if (again.stamp === now.stamp) return [...items, ...older.map((row) => ({ row, isLatest: false }))];
+    now = again;
+  }
+  throw slowDown();
 }
 
 function nextMarkers(last: Item | undefined, encode: (name: string) => string): ListObjectVersionsOutput {

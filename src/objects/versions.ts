@@ -5,6 +5,7 @@
  */
 import type { Found, Row } from "../stores/records.js";
 import type { Room } from "./deps.js";
+import { slowDown } from "./errors.js";
 import { dropBody, type Changes } from "./ledger.js";
 import { packJson, unpackJson, type HeadRecord, type HeadSecrets, type ListableRecord, type Prints } from "./records.js";
 import { inverted, NULL_VERSION, sequenceOf } from "./version-ids.js";
@@ -33,8 +34,27 @@ export async function readVersion(
   return versionId === undefined ? { row: head, record: head.clear, isCurrent: true } : findVersion(room, inc, head, versionId);
 }
 
-/** The same where the head is at hand. */
+/** How often a key may change while one of its versions is looked up. */
+const MOVES = 64;
+
+/**
+ * The same where the head is at hand. A version moves between its own row and the head's: one that is not found counts as
+ * absent only if the head stood still meanwhile.
+ * @throws ServiceError SlowDown when the key never stands still
+ */
 export async function findVersion(room: Room, inc: string, head: HeadRow, versionId: string): Promise<Version | undefined> {
+  let now = head;
+  for (let tries = 0; tries < MOVES; tries++) {
+    const found = await findUnder(room, inc, now, versionId);
+    if (found !== undefined) return found;
+    const again = await room.tables.heads.get(inc, head.clear.key);
+    if (again === undefined || again.stamp === now.stamp) return undefined;
+    now = again;
+  }
+  throw slowDown();
+}
+
+async function findUnder(room: Room, inc: string, head: HeadRow, versionId: string): Promise<Version | undefined> {
   const current = head.clear;
   if (current.versionId === versionId) return { row: head, record: current, isCurrent: true };
   const seq = versionId === NULL_VERSION ? current.nullSeq : sequenceOf(versionId);
