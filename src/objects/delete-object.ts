@@ -26,19 +26,28 @@ import type { Changes } from "./ledger.js";
 import { planDeletion, type Deleted } from "./plan-deletion.js";
 import { checkVersionId } from "./version-ids.js";
 import { findVersion, planRemove, printsOf, type Version } from "./versions.js";
+import { wholeSeconds } from "./write-version.js";
 
 /** One deletion, however it was asked for. */
 interface Deletion {
   readonly bucket: BucketFacts;
   readonly key: string;
   readonly versionId: string | undefined;
-  readonly ifMatch: string | undefined;
+  readonly conditions: Conditions;
   readonly bypass: boolean;
 }
 
+/** What the version to be deleted must be. AWS knows the last two of directory buckets; nothing is deleted against them. */
+interface Conditions {
+  /** `*`: any object. */
+  readonly ifMatch: string | undefined;
+  readonly modified: Date | undefined;
+  readonly sizeBytes: number | undefined;
+}
+
 function permissionsOf(room: Room, call: Call, deletion: Deletion, bucket = deletion.bucket): Permission[] {
-  const { key, versionId, ifMatch, bypass } = deletion;
-  const context: Context = contextOf({ "s3:versionid": versionId, "s3:if-match": ifMatch });
+  const { key, versionId, conditions, bypass } = deletion;
+  const context: Context = contextOf({ "s3:versionid": versionId, "s3:if-match": conditions.ifMatch });
   const action = versionId === undefined ? "s3:DeleteObject" : "s3:DeleteObjectVersion";
   const permissions = [onObject(room, call, { bucket, key }, action, context)];
   if (bypass) permissions.push(onObject(room, call, { bucket, key }, "s3:BypassGovernanceRetention"));
@@ -57,27 +66,34 @@ function remove(room: Room, call: Call, deletion: Deletion): Promise<Deleted> {
 }
 
 async function planCalled(room: Room, call: Call, deletion: Deletion, attempt: Attempt, changes: Changes): Promise<Deleted> {
-  const { key, versionId, ifMatch } = deletion;
+  const { key, versionId, conditions } = deletion;
   const { bucket, head } = attempt;
   const { incarnation: inc } = bucket.record;
   if (versionId !== undefined) {
     const target = head === undefined ? undefined : await findVersion(room, inc, head, versionId);
-    checkMatch(key, ifMatch, target);
+    checkMatch(key, conditions, target);
     if (head === undefined || target === undefined) return { marker: false, versionId };
     await planRemove(room, inc, head, target, changes);
     return { marker: target.record.marker === true, versionId };
   }
   const current = head === undefined ? undefined : { row: head, record: head.clear, isCurrent: true };
-  checkMatch(key, ifMatch, current);
+  checkMatch(key, conditions, current);
   const owner = call.principal.accountId ?? bucket.record.ownerAccount;
   return planDeletion(room, { bucket: bucket.record, key, head, owner }, changes);
 }
 
-/** If-Match: `*` wants any object to be there. */
-function checkMatch(key: string, ifMatch: string | undefined, target: Version | undefined): void {
-  if (ifMatch === undefined) return;
-  if (target?.record.object === undefined) throw noSuchKey(key);
-  if (!matchesEtag(ifMatch, printsOf(target.row).etag)) throw preconditionFailed("If-Match");
+/** Of an absent object only If-Match speaks: it wants one to be there. @throws ServiceError NoSuchKey, PreconditionFailed */
+function checkMatch(key: string, { ifMatch, modified, sizeBytes }: Conditions, target: Version | undefined): void {
+  const object = target?.record.object;
+  if (target === undefined || object === undefined) {
+    if (ifMatch !== undefined) throw noSuchKey(key);
+    return;
+  }
+  if (ifMatch !== undefined && !matchesEtag(ifMatch, printsOf(target.row).etag)) throw preconditionFailed("If-Match");
+  if (modified !== undefined && wholeSeconds(modified.getTime()) !== target.record.modifiedMs) {
+    throw preconditionFailed("x-amz-if-match-last-modified-time");
+  }
+  if (sizeBytes !== undefined && sizeBytes !== object.sizeBytes) throw preconditionFailed("x-amz-if-match-size");
 }
 
 interface OneFacts {
@@ -92,8 +108,9 @@ export function deleteObject(room: Room): AnyOperation {
       checkKey(input.Key);
       const bucket = await findBucket(room, call, input);
       checkVersionId(input.VersionId);
-      const bypass = input.BypassGovernanceRetention === true;
-      return { deletion: { bucket, key: input.Key, versionId: input.VersionId, ifMatch: input.IfMatch, bypass } };
+      const { Key: key, VersionId: versionId, IfMatch: ifMatch } = input;
+      const conditions = { ifMatch, modified: input.IfMatchLastModifiedTime, sizeBytes: input.IfMatchSize };
+      return { deletion: { bucket, key, versionId, conditions, bypass: input.BypassGovernanceRetention === true } };
     },
     permissions: (_input, { deletion }, call) => permissionsOf(room, call, deletion),
     async run(_input, { deletion }, call) {
@@ -171,10 +188,10 @@ async function attempt(room: Room, call: Call, bucket: BucketFacts, entry: Entry
 }
 
 async function deleteEntry(room: Room, call: Call, bucket: BucketFacts, { entry, bypass }: Entry): Promise<DeletedObject> {
-  const { Key, VersionId, ETag } = entry;
+  const { Key, VersionId, ETag: ifMatch, LastModifiedTime: modified, Size: sizeBytes } = entry;
   checkKey(Key);
   checkVersionId(VersionId);
-  const deletion: Deletion = { bucket, key: Key, versionId: VersionId, ifMatch: ETag, bypass };
+  const deletion: Deletion = { bucket, key: Key, versionId: VersionId, conditions: { ifMatch, modified, sizeBytes }, bypass };
   for (const permission of permissionsOf(room, call, deletion)) await call.authorize(permission);
   const { marker, versionId } = await remove(room, call, deletion);
   return {

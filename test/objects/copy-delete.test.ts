@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { parseCopySource } from "../../src/objects/copy-source.js";
-import { pattern, refused, World } from "./world.js";
+import { pattern, refused, World, type Out } from "./world.js";
 
 const customer = (seed: number, prefix = ""): Record<string, string> => {
   const key = pattern(32, seed);
@@ -86,6 +86,31 @@ test("conditions on the source answer 412", async () => {
   await refused(copy(world, "a", "bucket/k", { IfNoneMatch: "*" }), "PreconditionFailed");
   await refused(copy(world, "a", "bucket/none"), "NoSuchKey");
   await refused(copy(world, "a", "none/k"), "NoSuchBucket");
+});
+
+test("deletions on condition of size and time: nothing is deleted against them, absent objects are", async () => {
+  const world = new World();
+  await world.bucket();
+  const put = (): Promise<unknown> => world.put("k", "body");
+  const modified = new Date(world.clock.now());
+  const later = new Date(world.clock.now() + 1000);
+  const entry = (Condition: object): Promise<Out> =>
+    world.s3("DeleteObjects", { Bucket: "bucket", Delete: { Objects: [{ Key: "k", ...Condition }] } });
+  const one = (Condition: object): Promise<Out> => world.s3("DeleteObject", { Bucket: "bucket", Key: "k", ...Condition });
+  await put();
+  await refused(one({ IfMatchSize: 5 }), "PreconditionFailed");
+  await refused(one({ IfMatchSize: 4, IfMatchLastModifiedTime: later }), "PreconditionFailed");
+  for (const condition of [{ Size: 5 }, { LastModifiedTime: later }, { Size: 4, LastModifiedTime: modified, ETag: '"x"' }]) {
+    const [error] = (await entry(condition))["Errors"] as { Key: string; Code: string }[];
+    assert.deepEqual([error?.Key, error?.Code], ["k", "PreconditionFailed"]);
+  }
+  await world.get("k");
+  await one({ IfMatchSize: 4, IfMatchLastModifiedTime: new Date(modified.getTime() + 999) });
+  await refused(world.get("k"), "NoSuchKey");
+  await one({ IfMatchSize: 4 });
+  await put();
+  assert.deepEqual((await entry({ Size: 4, LastModifiedTime: modified }))["Deleted"], [{ Key: "k" }]);
+  await refused(world.get("k"), "NoSuchKey");
 });
 
 test("DeleteObject: absent is 204, If-Match is judged", async () => {
