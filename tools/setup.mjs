@@ -53,6 +53,8 @@ function fingerprint() {
         if (entry.name !== "node_modules" && entry.name !== "dist") walk(path);
         continue;
       }
+      // Written by the compiler itself.
+      if (entry.name.endsWith(".tsbuildinfo")) continue;
       const { size, mtimeMs } = statSync(path);
       hash.update(`${path}\0${size}\0${mtimeMs}\n`);
     }

@@ -9,10 +9,11 @@ import { root, setup } from "./setup.mjs";
 
 setup();
 const filters = process.argv.slice(2);
-const files = readdirSync(join(root, "dist", "test"), { recursive: true })
-  .filter((name) => name.endsWith(".test.js"))
+// By their sources: dist/ may still hold what an older checkout had.
+const files = readdirSync(join(root, "test"), { recursive: true })
+  .filter((name) => name.endsWith(".test.ts"))
   .filter((name) => filters.length === 0 || filters.some((filter) => name.includes(filter)))
-  .map((name) => join("dist", "test", name))
+  .map((name) => join("dist", "test", name.replace(/\.ts$/, ".js")))
   .sort();
 if (files.length === 0) {
   console.error("coffer: no test matches");

@@ -69,9 +69,11 @@ async function supervise(config: Config, prepared: Prepared, log: Log): Promise<
   });
   aggregateMetrics();
   const signal = stopSignal();
-  const urls = await Promise.race([startAll(config.workers), failed, signal]);
+  // The first alone: if it cannot start, its reason is told once. Once it serves, the server does.
+  const urls = await Promise.race([fork(), failed, signal]);
   if (urls !== undefined) {
     serving = true;
+    for (let started = 1; started < config.workers; started += 1) void fork();
     announce(config, prepared, urls);
   }
   const code = await Promise.race([signal.then(() => 0), failed.then(() => 1)]);
@@ -82,16 +84,6 @@ async function supervise(config: Config, prepared: Prepared, log: Log): Promise<
   });
   log.info({}, "draining");
   return endWorkers(code);
-}
-
-/** @returns where they listen, all at the same place; undefined if one died before it did */
-async function startAll(count: number): Promise<WorkerUrls | undefined> {
-  let urls: WorkerUrls | undefined;
-  for (let started = 0; started < count; started += 1) {
-    urls = await fork();
-    if (urls === undefined) return undefined;
-  }
-  return urls;
 }
 
 /** @returns where the worker listens; undefined if it died before it did */
@@ -183,7 +175,7 @@ function announce(config: Config, prepared: Prepared, urls: WorkerUrls): void {
   if (caFile !== undefined) lines.push(`  CA bundle for https: ${caFile}`);
   for (const line of prepared.notice(process.stdout.isTTY === true)) lines.push(`  ${line}`);
   if (!config.insecureSseFrom.empty) lines.push("  SSE-KMS and SSE-C are accepted over clear HTTP from the networks of --insecure-sse-from");
-  if (!config.memory) lines.push('  In another shell: eval "$(npx coffer env)"   then: aws s3 ls');
+  if (!config.memory) lines.push('  In another shell, in this directory: eval "$(npx coffer env)"   then: aws s3 ls');
   // In one piece: whoever reads the first line from a pipe has the rest.
   process.stdout.write(`${lines.join("\n")}\n`);
 }

@@ -29,8 +29,10 @@ export interface TestServer {
   readonly httpUrl: string;
   readonly httpsUrl: string;
   readonly caFile: string;
-  /** Holds `data/` and `config/`, unless in memory. */
+  /** Holds `data/` and `config/`; in memory, the local CA. */
   readonly directory: string;
+  /** Made for this server, not given: goes with it. */
+  readonly ownsDirectory: boolean;
   readonly process: ChildProcess;
   stdout(): string;
   stderr(): string;
@@ -69,6 +71,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     httpsUrl: url("https"),
     caFile: /CA bundle for https: (.+)/.exec(output.text)?.[1] ?? "",
     directory,
+    ownsDirectory: options.directory === undefined,
     process: child,
     stdout: () => output.text,
     stderr: () => output.errors,
@@ -103,8 +106,11 @@ function spawnServer(directory: string, options: ServerOptions): { child: ChildP
   const storage = options.disk === true ? [...place, ...(options.flags?.includes("--workers") === true ? [] : ["--workers", "1"])] : ["--memory"];
   const listen = ["--listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0"];
   const args = ["serve", ...listen, ...(options.bare === true ? [] : [...storage, "--log-level", "warn", ...root]), ...(options.flags ?? [])];
-  const env = { ...cleanEnvironment(), ...options.environment };
+  const temporary = options.disk === true || options.bare === true ? {} : { TMPDIR: directory };
+  const env = { ...cleanEnvironment(), ...temporary, ...options.environment };
   const child = spawn(process.execPath, ["--enable-source-maps", MAIN, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+  // A test process that ends early takes its servers with it.
+  process.once("exit", () => child.kill("SIGKILL"));
   const output: Output = { text: "", errors: "" };
   child.stdout.on("data", (piece: Buffer) => (output.text += piece.toString("utf8")));
   child.stderr.on("data", (piece: Buffer) => (output.errors += piece.toString("utf8")));

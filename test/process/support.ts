@@ -6,7 +6,7 @@ import { request, type IncomingHttpHeaders, type IncomingMessage } from "node:ht
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { root } from "../root.js";
-import { MAIN, type Credentials, type TestServer } from "../e2e/server.js";
+import { discard, MAIN, type Credentials, type TestServer } from "../e2e/server.js";
 
 export const ACCOUNT = "000000000000";
 export const LAUNCHER = join(root, "bin", "coffer.cjs");
@@ -28,7 +28,7 @@ export async function withServer(starting: Promise<TestServer>, work: (server: T
   try {
     await work(server);
   } finally {
-    await server.kill();
+    await (server.ownsDirectory ? discard(server) : server.kill());
   }
 }
 
