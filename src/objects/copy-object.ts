@@ -23,7 +23,9 @@ import { shownContext, shownEncryption } from "./sse-fields.js";
 import { storageClassToStore } from "./stored-headers.js";
 import { storeObject } from "./store-object.js";
 import { checkTransport } from "./transport.js";
-import { effectiveKeyArn, objectOwner, refuseObjectLock, secretsToStore, writePermissions } from "./write-facts.js";
+import {
+  effectiveKeyArn, objectOwner, refuseByBucket, refuseObjectLock, secretsToStore, writePermissions,
+} from "./write-facts.js";
 import { currentValidators } from "./write-version.js";
 
 interface Facts {
@@ -57,8 +59,13 @@ function permissionsOf(room: Room, call: Call, input: CopyObjectRequest, facts: 
   const { bucket, keyArn, source } = facts;
   const context = { "s3:x-amz-copy-source": shownCopySource(source.source) };
   const place = { bucket, key: input.Key, keyArn };
-  return writePermissions(room, call, input, place, { creation: true, context, tagged: copiesTags(input, facts) });
+  const extra = { creation: true, context, tagged: copiesTags(input, facts) };
+  return writePermissions(room, call, ownTagging(input), place, extra);
 }
+
+/** Tags in the header of a copy that keeps the source's are not used, so they are not judged either. */
+const ownTagging = (input: CopyObjectRequest): CopyObjectRequest =>
+  input.TaggingDirective === "REPLACE" ? input : { ...input, Tagging: undefined };
 
 function sourcePermissions(room: Room, call: Call, input: CopyObjectRequest, facts: Facts): Permission[] {
   const { source } = facts;
@@ -145,6 +152,7 @@ async function copy(room: Room, call: Call, { input, facts, plan, present }: Wor
       conditions: input,
       maxBytes: room.settings.limits.maxPutBytes,
       permissions: (now, keyArn) => permissionsOf(room, call, input, { ...facts, bucket: now, keyArn }),
+      stillFits: (now) => refuseByBucket(room, call, now.record, input),
     });
     return {
       CopyObjectResult: {
@@ -165,10 +173,7 @@ async function copy(room: Room, call: Call, { input, facts, plan, present }: Wor
 
 /** Metadata and tags by their directives; ACL and encryption context always of this request. */
 function copiedSecrets(room: Room, call: Call, { input, facts, present }: Work): HeadSecrets {
-  const own = secretsToStore(room, call, facts.bucket.record, {
-    ...input,
-    Tagging: input.TaggingDirective === "REPLACE" ? input.Tagging : undefined,
-  });
+  const own = secretsToStore(room, call, facts.bucket.record, ownTagging(input));
   const { secrets } = present;
   const { WebsiteRedirectLocation: _theirs, ...headers } = secrets.headers;
   const redirect = own.headers.WebsiteRedirectLocation;

@@ -23,7 +23,7 @@ import { shownContext, shownEncryption } from "./sse-fields.js";
 import { storageClassToStore } from "./stored-headers.js";
 import { checkTransport } from "./transport.js";
 import { newUploadId } from "./upload-facts.js";
-import { effectiveKeyArn, objectOwner, refuseObjectLock, secretsToStore, writePermissions } from "./write-facts.js";
+import { effectiveKeyArn, objectOwner, refuseByBucket, refuseObjectLock, secretsToStore, writePermissions } from "./write-facts.js";
 
 interface Facts {
   readonly bucket: BucketFacts;
@@ -91,6 +91,7 @@ async function create(
     await commitInBucket(room, call, {
       bucket,
       permissions,
+      stillFits: (now) => refuseByBucket(room, call, now.record, input),
       async plan(now, { puts }) {
         const { uploads, uploadsByKey } = room.tables;
         const inc = now.record.incarnation;

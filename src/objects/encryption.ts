@@ -107,15 +107,14 @@ function customerPlan(headers: EncryptionHeaders, fallback: BucketEncryption | u
     );
   }
   refuseStrayKmsHeaders(headers);
-  const key = parseCustomerKey(headers, "write");
-  if (fallback?.blocked?.includes("SSE-C") === true) {
-    key.wipe();
-    throw new ServiceError(
-      "AccessDenied",
-      "Server-side encryption with customer-provided keys (SSE-C) is blocked for this bucket.",
-    );
-  }
-  return { mode: "SSE-C", key };
+  refuseBlocked(headers, fallback);
+  return { mode: "SSE-C", key: parseCustomerKey(headers, "write") };
+}
+
+/** @throws ServiceError AccessDenied where the bucket blocks customer keys */
+export function refuseBlocked(headers: CustomerHeaders, settings: BucketEncryption | undefined): void {
+  if (!hasCustomerHeaders(headers) || settings?.blocked?.includes("SSE-C") !== true) return;
+  throw new ServiceError("AccessDenied", "Server-side encryption with customer-provided keys (SSE-C) is blocked for this bucket.");
 }
 
 function refuseStrayKmsHeaders(headers: EncryptionHeaders): void {

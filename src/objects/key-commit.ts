@@ -26,6 +26,8 @@ export interface KeyCommit<T> {
   readonly key: string;
   /** Judged again when the bucket row changed. */
   permissions(bucket: BucketFacts): readonly Permission[];
+  /** After that: what else the changed bucket forbids. @throws ServiceError */
+  stillFits?(bucket: BucketFacts): void;
   /** Adds its changes; throws to give up; answers what the call returns. `changes` undefined-free and fresh each time. */
   plan(attempt: Attempt, changes: Changes): Promise<T>;
   /** A check that the plan added failed: throw, or return to try again. @param index among the plan's own checks */
@@ -54,7 +56,7 @@ export async function commitOnKey<T>(room: Room, call: Call, work: KeyCommit<T>,
     const result = await call.commit(changes);
     progress.uncertain = false;
     if (result.ok) return answer;
-    if (result.failed === 0) bucket = await refreshBucket(room, call, bucket, work.permissions);
+    if (result.failed === 0) bucket = await refreshed(room, call, bucket, work);
     else if (result.failed === 1) overtaken = true;
     else await work.lost?.(result.failed - 2);
     return AGAIN;
@@ -67,9 +69,22 @@ export async function commitOnKey<T>(room: Room, call: Call, work: KeyCommit<T>,
   }
 }
 
+async function refreshed(
+  room: Room,
+  call: Call,
+  before: BucketFacts,
+  work: Pick<KeyCommit<unknown>, "permissions" | "stillFits">,
+): Promise<BucketFacts> {
+  const bucket = await refreshBucket(room, call, before, work.permissions);
+  work.stillFits?.(bucket);
+  return bucket;
+}
+
 export interface BucketCommit<T> {
   readonly bucket: BucketFacts;
   permissions(bucket: BucketFacts): readonly Permission[];
+  /** As in `KeyCommit`. */
+  stillFits?(bucket: BucketFacts): void;
   plan(bucket: BucketFacts, changes: Changes): Promise<T>;
   /** As in `KeyCommit`. */
   lost?(index: number): Promise<void>;
@@ -91,7 +106,7 @@ export async function commitInBucket<T>(
     const result = await call.commit(changes);
     progress.uncertain = false;
     if (result.ok) return answer;
-    if (result.failed === 0) bucket = await refreshBucket(room, call, bucket, work.permissions);
+    if (result.failed === 0) bucket = await refreshed(room, call, bucket, work);
     else await work.lost?.(result.failed - 1);
     return AGAIN;
   };

@@ -57,13 +57,15 @@ export function putObjectAcl(room: Room): AnyOperation {
     resolve: (input, call) => findObject(room, call, input),
     permissions: (input, facts, call) => permissionsOf(call, input, facts),
     async run(input, facts, call) {
-      const present = await requireObject(room, call, facts);
-      const acl = aclToPut(room, input, present);
       annotateObject(call, facts);
-      if (acl !== undefined) {
-        const permissions = (now: ReadFacts): Permission[] => permissionsOf(call, input, now);
-        await rewriteSecrets(room, call, facts, { permissions, change: (secrets) => ({ ...secrets, acl }) });
-      }
+      if (aclToPut(room, input, await requireObject(room, call, facts)) === undefined) return {};
+      await rewriteSecrets(room, call, facts, {
+        permissions: (now) => permissionsOf(call, input, now),
+        change(present) {
+          const acl = aclToPut(room, input, present);
+          return acl === undefined ? present.secrets : { ...present.secrets, acl };
+        },
+      });
       return {};
     },
   });

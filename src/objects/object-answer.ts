@@ -1,11 +1,10 @@
 /** Members that GetObject and HeadObject answer with. Source: S3 encryption reference §6; S3 API reference §1.3. */
 import type { Call } from "../gate/contract.js";
-import { onObject } from "./buckets.js";
 import type { Room } from "./deps.js";
 import type { CustomerHeaders } from "./encryption.js";
 import { quoted } from "./etags.js";
 import { shownExpiration } from "./lifecycle-shown.js";
-import { shownVersionId, type PresentObject } from "./read-facts.js";
+import { onVersion, shownVersionId, type PresentObject } from "./read-facts.js";
 import { shownEncryption } from "./sse-fields.js";
 import { DEFAULT_CONTENT_TYPE } from "./stored-headers.js";
 
@@ -33,6 +32,8 @@ export function validatorMembers({ version, prints, secrets }: PresentObject) {
   return { LastModified: new Date(version.record.modifiedMs), ETag: quoted(prints.etag), CacheControl, Expires };
 }
 
+const TAGGING = { plain: "s3:GetObjectTagging", versioned: "s3:GetObjectVersionTagging" } as const;
+
 /** `x-amz-tagging-count`: only for who may read the tags; silently left out otherwise. */
 export async function tagCount(
   room: Room,
@@ -42,8 +43,6 @@ export async function tagCount(
 ): Promise<number | undefined> {
   const count = present.secrets.tags?.length ?? 0;
   if (count === 0) return undefined;
-  const { bucket, key } = present;
-  const action = versionId === undefined ? "s3:GetObjectTagging" : "s3:GetObjectVersionTagging";
-  const decision = await call.decide(onObject(room, call, { bucket, key }, action));
+  const decision = await call.decide(onVersion(room, call, { ...present, versionId }, TAGGING));
   return decision.effect === "Allow" ? count : undefined;
 }

@@ -53,7 +53,7 @@ export function putObjectTagging(room: Room): AnyOperation {
       annotateObject(call, facts);
       const versionId = await rewriteSecrets(room, call, facts, {
         permissions: (now) => permissionsOf(call, input, now),
-        change: (secrets) => withTags(secrets, tags),
+        change: ({ secrets }) => withTags(secrets, tags),
       });
       return { VersionId: shownVersionId(facts.bucket, versionId) };
     },
@@ -77,7 +77,7 @@ export function deleteObjectTagging(room: Room): AnyOperation {
       annotateObject(call, facts);
       const versionId = await rewriteSecrets(room, call, facts, {
         permissions: (now) => permissionsOf(call, now),
-        change: (secrets) => withTags(secrets, []),
+        change: ({ secrets }) => withTags(secrets, []),
       });
       return { VersionId: shownVersionId(facts.bucket, versionId) };
     },

@@ -20,7 +20,9 @@ import { emptyBytes, fromBytes, fromRequest, type BodySource } from "./sources.j
 import { shownContext, shownEncryption } from "./sse-fields.js";
 import { storageClassToStore } from "./stored-headers.js";
 import { checkTransport } from "./transport.js";
-import { effectiveKeyArn, objectOwner, refuseObjectLock, secretsToStore, writePermissions } from "./write-facts.js";
+import {
+  effectiveKeyArn, objectOwner, refuseByBucket, refuseObjectLock, secretsToStore, writePermissions,
+} from "./write-facts.js";
 import { currentValidators } from "./write-version.js";
 
 interface Facts {
@@ -101,6 +103,7 @@ async function store(room: Room, call: Call, { input, facts, plan, secrets }: Wo
     conditions: input,
     maxBytes: room.settings.limits.maxPutBytes,
     permissions: (now, keyArn) => permissionsOf(room, call, input, { bucket: now, keyArn }),
+    stillFits: (now) => refuseByBucket(room, call, now.record, input),
   });
   return {
     ETag: quoted(stored.etag),

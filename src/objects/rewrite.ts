@@ -3,13 +3,14 @@ import type { Call } from "../gate/contract.js";
 import type { Permission } from "../policy/types.js";
 import type { Room } from "./deps.js";
 import { commitOnKey } from "./key-commit.js";
-import { requireObject, type ReadFacts } from "./read-facts.js";
+import { requireObject, type PresentObject, type ReadFacts } from "./read-facts.js";
 import type { HeadSecrets } from "./records.js";
 import { findVersion, planRewrite, secretsOf } from "./versions.js";
 
 export interface Rewrite {
   permissions(facts: ReadFacts): readonly Permission[];
-  change(secrets: HeadSecrets): HeadSecrets;
+  /** Asked at each attempt, with bucket and version as they are then. @throws ServiceError for what they forbid */
+  change(present: PresentObject): HeadSecrets;
 }
 
 /**
@@ -34,7 +35,7 @@ export async function rewriteSecrets(room: Room, call: Call, facts: ReadFacts, r
       if (version?.row.stamp !== seen.version.row.stamp)
         for (const permission of rewrite.permissions(now)) await call.authorize(permission);
       const present = await requireObject(room, call, now);
-      if (head !== undefined) planRewrite(room, head, present.version, rewrite.change(present.secrets), changes);
+      if (head !== undefined) planRewrite(room, head, present.version, rewrite.change(present), changes);
       return present.version.record.versionId;
     },
   });

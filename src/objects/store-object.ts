@@ -37,6 +37,8 @@ export interface NewObject {
   readonly maxBytes: number;
   /** @param keyArn of the KMS key that is used */
   permissions(bucket: BucketFacts, keyArn: string | undefined): readonly Permission[];
+  /** As in `KeyCommit`. */
+  stillFits(bucket: BucketFacts): void;
 }
 
 export interface StoredObject {
@@ -104,6 +106,7 @@ async function commitObject(
         prints: { etag, ...(checksumValue === undefined ? {} : { checksum: checksumValue }) },
         conditions: made.conditions,
         permissions: (now) => made.permissions(now, kmsKeyOf(encryption)),
+        stillFits: made.stillFits,
         mac: macWith(dataKeys),
         own: (changes) => body.goLive(changes),
         // Only the body's lease is checked besides: it ran out, and the sweep has taken the blob.

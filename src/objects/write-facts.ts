@@ -7,6 +7,7 @@ import { aliasArn, keyArn } from "../lib/arn.js";
 import type { Call } from "../gate/contract.js";
 import type { Context, Permission } from "../policy/types.js";
 import { aclForWrite, hasAclHeaders, type AclInput } from "./acl.js";
+import type { Acl } from "./acl-types.js";
 import { onObject, type BucketFacts } from "./buckets.js";
 import {
   aclContext,
@@ -17,7 +18,7 @@ import {
   type WriteContextInput,
 } from "./conditions.js";
 import type { Room } from "./deps.js";
-import { intendedEncryption, type EncryptionHeaders } from "./encryption.js";
+import { intendedEncryption, refuseBlocked, type EncryptionHeaders } from "./encryption.js";
 import { invalidRequest } from "./errors.js";
 import type { BucketRecord, HeadSecrets } from "./records.js";
 import { headersToStore, metadataToStore, type HeaderInput } from "./stored-headers.js";
@@ -109,8 +110,7 @@ export function objectOwner(call: Call, bucket: BucketRecord, input: AclInput): 
  * @throws ServiceError for ACLs, tags, metadata or headers that S3 refuses
  */
 export function secretsToStore(room: Room, call: Call, bucket: BucketRecord, input: WriteInput): HeadSecrets {
-  const owner = room.canonicalIdOf(objectOwner(call, bucket, input));
-  const acl = aclForWrite(input, { owner, bucketOwner: room.canonicalIdOf(bucket.ownerAccount) }, bucket);
+  const acl = aclToStore(room, call, bucket, input);
   const tags = parseTagHeader(input.Tagging);
   return {
     headers: headersToStore(input),
@@ -119,4 +119,19 @@ export function secretsToStore(room: Room, call: Call, bucket: BucketRecord, inp
     ...(acl === undefined ? {} : { acl }),
     ...(input.SSEKMSEncryptionContext === undefined ? {} : { kmsContext: input.SSEKMSEncryptionContext }),
   };
+}
+
+function aclToStore(room: Room, call: Call, bucket: BucketRecord, input: AclInput): Acl | undefined {
+  const owner = room.canonicalIdOf(objectOwner(call, bucket, input));
+  return aclForWrite(input, { owner, bucketOwner: room.canonicalIdOf(bucket.ownerAccount) }, bucket);
+}
+
+/**
+ * What the bucket forbids besides its policy, judged again for a write under which the bucket's row changed: ACLs, customer
+ * keys. Default encryption and ownership hold as they were when the write began.
+ * @throws ServiceError AccessControlListNotSupported, AccessDenied
+ */
+export function refuseByBucket(room: Room, call: Call, bucket: BucketRecord, input: WriteInput): void {
+  aclToStore(room, call, bucket, input);
+  refuseBlocked(input, bucket.config.encryption);
 }

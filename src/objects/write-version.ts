@@ -24,6 +24,8 @@ export interface ObjectWrite {
   readonly prints: Prints;
   readonly conditions: WriteConditions;
   permissions(bucket: BucketFacts): readonly Permission[];
+  /** As in `KeyCommit`. */
+  stillFits?(bucket: BucketFacts): void;
   /** MAC over the manifest, under the data key. */
   mac(manifest: Buffer): Buffer;
   /** Adds body ownership and the like; called at each attempt. */
@@ -54,6 +56,7 @@ export function writeVersion(room: Room, call: Call, write: ObjectWrite, progres
       bucket: write.bucket,
       key,
       permissions: write.permissions,
+      ...(write.stillFits === undefined ? {} : { stillFits: write.stillFits }),
       lost: write.lost,
       async plan({ bucket, head, overtaken }, changes) {
         checkWrite(write.conditions, key, currentValidators(head), overtaken);

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { AWAY, HOME, pattern, refused, root, TestBody, userArn, user, userId, World, type CallAs } from "./world.js";
+import type { Batch } from "../../src/stores/contract.js";
+import { AWAY, HOME, pattern, refused, root, TestBody, userArn, user, userId, World, type CallAs, type Out } from "./world.js";
 
 const customer = (): object => {
   const key = pattern(32, 9);
@@ -251,4 +252,71 @@ test("the KMS side decides for the caller: S3 allows, KMS denies", async () => {
   await world.put("managed", "x", { ServerSideEncryption: "aws:kms" }, { as: alice });
   await world.get("managed", {}, { as: alice });
   await world.get("managed", {}, { as: root() });
+});
+
+test("what the bucket forbids while a body travels is not written: public ACLs, customer keys", async () => {
+  const world = new World();
+  await world.bucket();
+  const open = { ownership: "ObjectWriter", publicAccessBlock: undefined, encryption: { blocked: ["NONE"] } };
+  for (const [input, forbid, code] of [
+    [{ ACL: "public-read" }, { publicAccessBlock: { BlockPublicAcls: true } }, "AccessDenied"],
+    [{ ACL: "public-read" }, { ownership: "BucketOwnerEnforced" }, "AccessControlListNotSupported"],
+    [customer(), { encryption: { blocked: ["SSE-C"] } }, "AccessDenied"],
+  ] as const) {
+    await world.configure("bucket", open);
+    const body = new TestBody(pattern(200_000), { between: () => world.configure("bucket", forbid) });
+    await refused(world.put("k", body, input), code);
+    await refused(world.get("k"), "NoSuchKey");
+  }
+  assert.deepEqual(await world.blobs.list(undefined, 1), []);
+});
+
+test("an ACL is judged by the bucket that it is written to, not by the one that was read", async () => {
+  const world = new World();
+  await world.bucket();
+  await world.configure("bucket", { ownership: "ObjectWriter", publicAccessBlock: undefined });
+  await world.put("k", "x");
+  const commit = world.store.commit.bind(world.store);
+  let forbidden = false;
+  Object.assign(world.store, {
+    async commit(batch: Batch) {
+      if (!forbidden) {
+        forbidden = true;
+        await world.configure("bucket", { publicAccessBlock: { BlockPublicAcls: true } });
+      }
+      return commit(batch);
+    },
+  });
+  await refused(world.s3("PutObjectAcl", { Bucket: "bucket", Key: "k", ACL: "public-read" }), "AccessDenied");
+  assert.equal(((await world.s3("GetObjectAcl", { Bucket: "bucket", Key: "k" }))["Grants"] as unknown[]).length, 1);
+});
+
+test("tags in the header of a copy that keeps the source's say nothing to policies", async () => {
+  const world = new World();
+  await world.bucket();
+  await world.put("from", "x", { Tagging: "env=test" });
+  const allowPut = { Effect: "Allow", Action: "s3:PutObject", Resource: "*" };
+  const writer = world.allow("writer", [
+    { Effect: "Allow", Action: ["s3:GetObject", "s3:GetObjectTagging", "s3:PutObjectTagging"], Resource: "*" },
+    { ...allowPut, Condition: { StringEquals: { "s3:RequestObjectTag/env": "prod" } } },
+  ]);
+  const destination = { Bucket: "bucket", Key: "to" };
+  const copy = (input: object): Promise<Out> =>
+    world.s3("CopyObject", { ...destination, CopySource: "bucket/from", Tagging: "env=prod", ...input }, { as: writer });
+  await refused(copy({}), "AccessDenied");
+  await refused(copy({ TaggingDirective: "COPY" }), "AccessDenied");
+  await copy({ TaggingDirective: "REPLACE" });
+});
+
+test("the count of tags is told only to who may read these very tags", async () => {
+  const world = new World();
+  await world.bucket();
+  await world.put("k", "x", { Tagging: "class=secret" });
+  const denyTags = { Effect: "Deny", Action: "s3:GetObjectTagging", Resource: "*" };
+  const reader = world.allow("reader", [
+    { Effect: "Allow", Action: ["s3:GetObject", "s3:GetObjectTagging"], Resource: "*" },
+    { ...denyTags, Condition: { StringEquals: { "s3:ExistingObjectTag/class": "secret" } } },
+  ]);
+  assert.equal((await world.get("k", {}, { as: reader }))["TagCount"], undefined);
+  assert.equal((await world.get("k"))["TagCount"], 1);
 });
