@@ -12,7 +12,7 @@ import { routeForm } from "../wire/route.js";
 import { verifySignature, type VerifiedSignature } from "../wire/sigv4.js";
 import type { Service } from "../wire/types.js";
 import type { Authentication, Credential } from "./contract.js";
-import type { GateDependencies, Incoming } from "./gate.js";
+import type { GateDependencies, Incoming, Receiving } from "./gate.js";
 
 export interface Authenticated {
   readonly principal: Principal;
@@ -39,7 +39,7 @@ const ACCESS_KEY_ID = /^\w{16,128}$/;
  * @throws ServiceError in the dialect of the service addressed
  */
 export async function authenticate(
-  deps: GateDependencies, incoming: Incoming, routed: RoutedOperation | RoutedForm, nowMs: number,
+  deps: GateDependencies, incoming: Receiving, routed: RoutedOperation | RoutedForm, nowMs: number,
 ): Promise<Authenticated> {
   if (routed.kind === "form") return authenticateForm(deps, incoming, routed, nowMs);
   const claimed = await findClaim(deps, incoming, routed, nowMs);
@@ -49,7 +49,7 @@ export async function authenticate(
 }
 
 /** Whose signature it claims to be is asked before the form is read, and again when the form has named the service. */
-async function authenticateForm(deps: GateDependencies, incoming: Incoming, form: RoutedForm, nowMs: number): Promise<Authenticated> {
+async function authenticateForm(deps: GateDependencies, incoming: Receiving, form: RoutedForm, nowMs: number): Promise<Authenticated> {
   const scoped = peekScope(incoming.head)?.service;
   const early = scoped === "iam" || scoped === "sts" ? scoped : undefined;
   if (early !== undefined) await findCredential(deps, early, signed(parseAuthorization(incoming.head, { service: early, nowMs }), early), nowMs);
@@ -116,7 +116,8 @@ export async function findCredential(
   }
 }
 
-function readFirst({ head, body, sendContinue }: Incoming, service: Service, limitBytes: number): Promise<HashedBody> {
+async function readFirst({ head, body, sendContinue, memory }: Receiving, service: Service, limitBytes: number): Promise<HashedBody> {
+  memory.take(head, service, limitBytes);
   return readHashedBody({ head, stream: body, service, limitBytes, onStart: sendContinue });
 }
 

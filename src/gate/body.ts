@@ -8,7 +8,7 @@ import { documentNeedsChecksum } from "../wire/document-checksum.js";
 import { openBody as openStream } from "../wire/payload.js";
 import { readSmallBody } from "../wire/small-body.js";
 import type { Authenticated } from "./authenticate.js";
-import type { Incoming } from "./gate.js";
+import type { Receiving } from "./gate.js";
 
 export interface OpenedBody {
   readonly stream: RequestBody | undefined;
@@ -19,7 +19,7 @@ export interface OpenedBody {
 const NOTHING = new Uint8Array();
 
 /** @throws ServiceError of the body's verification; for streams, of its announcement only */
-export async function openBody(incoming: Incoming, proven: Authenticated): Promise<OpenedBody> {
+export async function openBody(incoming: Receiving, proven: Authenticated): Promise<OpenedBody> {
   const { routed, claim, signature } = proven;
   if (proven.body !== undefined) return { stream: undefined, memory: proven.body };
   const plan = bodyOf(routed.service, routed.operation);
@@ -30,6 +30,7 @@ export async function openBody(incoming: Incoming, proven: Authenticated): Promi
     case "memory": {
       const { limitBytes } = plan;
       const checksumRequired = documentNeedsChecksum(routed.operation, plan, incoming.head, claim);
+      incoming.memory.take(incoming.head, routed.service, limitBytes);
       const objectChecksum = routed.operation === "CompleteMultipartUpload";
       return { stream: undefined, memory: await readSmallBody({ ...options, limitBytes, checksumRequired, objectChecksum }) };
     }

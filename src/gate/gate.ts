@@ -18,6 +18,7 @@ import { authenticate, noteUse } from "./authenticate.js";
 import { openBody } from "./body.js";
 import { LiveCall, type RequestFacts } from "./call.js";
 import type { Authentication, Directory, InvokeOptions } from "./contract.js";
+import { BODY_BUDGET_BYTES, MemoryBudget, type MemoryHold } from "./memory-budget.js";
 import { postObject } from "./post-object.js";
 import type { Registry } from "./registry.js";
 
@@ -31,6 +32,8 @@ export interface GateDependencies {
   readonly routing: RouteConfig;
   /** The default first. */
   readonly regions: readonly string[];
+  /** Of all bodies that are held in memory. */
+  readonly bodyBudgetBytes?: number;
   /** Told of every answer. */
   readonly observe: (event: GateEvent) => void;
 }
@@ -60,11 +63,18 @@ export interface Answer {
   readonly body: Uint8Array | AsyncIterable<Uint8Array> | undefined;
 }
 
+/** A request under way. */
+export interface Receiving extends Incoming {
+  readonly memory: MemoryHold;
+}
+
 export class Gate {
   readonly #deps: GateDependencies;
+  readonly #memory: MemoryBudget;
 
   constructor(deps: GateDependencies) {
     this.#deps = deps;
+    this.#memory = new MemoryBudget(deps.bodyBudgetBytes ?? BODY_BUDGET_BYTES);
   }
 
   /** Answers any request; never rejects. */
@@ -75,7 +85,12 @@ export class Gate {
       const routed = route(head, this.#deps.routing);
       if (routed.kind === "operational") return await incoming.operational(routed);
       if (routed.kind === "preflight") throw new ServiceError("AccessForbidden", "CORSResponse: CORS is not enabled for this bucket.", { status: 403 });
-      return await this.#operation(incoming, routed, state);
+      const memory = this.#memory.hold();
+      try {
+        return await this.#operation({ ...incoming, memory }, routed, state);
+      } finally {
+        memory.release();
+      }
     } catch (error) {
       return this.#failure(error, head, state);
     }
@@ -91,7 +106,7 @@ export class Gate {
     return (await new LiveCall(this.#deps, this.#deps.registry.get(service, operation), facts).execute(input)) as O;
   }
 
-  async #operation(incoming: Incoming, routed: Exclude<Routed, { kind: "operational" | "preflight" }>, state: RequestState): Promise<Answer> {
+  async #operation(incoming: Receiving, routed: Exclude<Routed, { kind: "operational" | "preflight" }>, state: RequestState): Promise<Answer> {
     const { head } = incoming;
     const nowMs = this.#deps.clock.now();
     if (routed.kind === "operation") Object.assign(state, { service: routed.service, operation: routed.operation });
