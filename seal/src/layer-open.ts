@@ -58,7 +58,8 @@ function openOnlyChunk(layer: LayerKey, sealed: Uint8Array, sizeBytes: number): 
 
 /**
  * Opens the pieces of `source`, which must be exactly the bytes that `layerSealedRange` names (or the whole stream),
- * trimmed to the range. Yields at most one chunk at a time.
+ * trimmed to the range. Yields at most one chunk at a time, and the last only when the end has verified: a stream of whole
+ * chunks ends with an empty one, and a reader that has all its bytes would not see that one fail.
  * @throws SealIntegrityError naming the chunk; whatever the source throws
  */
 export async function* openLayerStream(
@@ -67,14 +68,19 @@ export async function* openLayerStream(
   read: LayerRead,
 ): AsyncGenerator<Buffer> {
   const chunks = new ChunkReader(layer, read);
+  const last: Buffer[] = [];
   try {
     for await (const piece of source) {
       for (let at = 0; at < piece.length; ) {
         at += chunks.add(piece, at);
-        if (chunks.complete) for (const part of chunks.take()) yield part;
+        if (!chunks.complete) continue;
+        const parts = chunks.take();
+        if (chunks.exhausted) last.push(...parts);
+        else yield* parts;
       }
     }
     chunks.end();
+    yield* last;
   } finally {
     chunks.drop();
   }
@@ -161,6 +167,10 @@ class ChunkReader {
       if (to > from) wanted.push(part.subarray(from, to));
     }
     return wanted;
+  }
+  /** Has every byte of the range been taken? What may still come is the proof of the end. */
+  get exhausted(): boolean {
+    return this.#chunk * this.#layer.suite.chunkBytes > this.#range.end;
   }
   /** @throws SealIntegrityError when bytes are missing */
   end(): void {

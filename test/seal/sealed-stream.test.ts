@@ -127,6 +127,23 @@ for (const layers of [1, 2]) {
     }
   });
 
+  test(`${layers} layer(s): the last bytes leave only when the end has verified, an empty last chunk included`, async () => {
+    const segment = fixedSegment(layers);
+    for (const size of [CHUNK, 2 * CHUNK, 2 * CHUNK + 100]) {
+      const sealer = segmentSealer(segment);
+      const sealed = sealer.sealAll(pattern(size));
+      const wrong = [flipped(sealed, sealed.length - 1), sealed.subarray(0, sealed.length - 1), Buffer.concat([sealed, Buffer.alloc(1)])];
+      for (const bad of wrong) {
+        let handedOut = 0;
+        const stream = segmentOpener(segment, sealer.prefixes).open(pieces(bad, 9999), { sizeBytes: size });
+        await assert.rejects(async () => {
+          for await (const part of stream) handedOut += part.length;
+        }, SealIntegrityError);
+        assert.ok(handedOut < size, `${handedOut} of ${size}`);
+      }
+    }
+  });
+
   test(`${layers} layer(s): another size than the one recorded is refused`, async () => {
     const segment = fixedSegment(layers);
     const sealer = segmentSealer(segment);
