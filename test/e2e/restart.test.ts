@@ -3,12 +3,13 @@
  * open uploads; and with several workers a change holds at once on all of them.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { CreateAliasCommand, DescribeKeyCommand, DisableKeyCommand, EnableKeyCommand, RotateKeyOnDemandCommand } from "@aws-sdk/client-kms";
 import { CompleteMultipartUploadCommand, CreateMultipartUploadCommand, GetBucketEncryptionCommand, GetBucketPolicyCommand, GetObjectCommand, HeadObjectCommand, ListObjectVersionsCommand, PutBucketEncryptionCommand, PutBucketVersioningCommand, PutObjectCommand, UploadPartCommand } from "@aws-sdk/client-s3";
+import { filesBelow } from "./disk.js";
 import { failure, kmsClient, s3Client, startServer } from "./server.js";
 import { assertBytes, bodyOf, bytesOf, CHUNK, KMS_ALL, openWorld, S3_ALL, World } from "./world.js";
 
@@ -115,3 +116,35 @@ test("two workers: a key disabled, a policy or a user's right taken holds on the
     await world.allow(person.name, [S3_ALL, KMS_ALL]);
   }
 });
+
+test("a byte changed on disk is never read as right: the answer is an error or breaks off, in every encryption", async () => {
+  const here = mkdtempSync(join(tmpdir(), "coffer-e2e-tamper-"));
+  after(() => rmSync(here, { recursive: true, force: true }));
+  const world = new World(await startServer({ disk: true, directory: here }));
+  const Bucket = await world.bucket("tampered");
+  const key = await world.key();
+  const modes = [{}, { ServerSideEncryption: "aws:kms", SSEKMSKeyId: key }, { ServerSideEncryption: "aws:kms:dsse", SSEKMSKeyId: key }] as const;
+  for (const [mode, sse] of modes.entries()) {
+    const body = bytesOf(4 * CHUNK, mode + 1);
+    const before = new Set(blobs(here));
+    await world.s3.send(new PutObjectCommand({ Bucket, Key: `k${mode}`, Body: body, ...sse }));
+    const [blob] = blobs(here).filter((path) => !before.has(path));
+    assert.ok(blob !== undefined, "a large body is a file of its own");
+    const sealed = readFileSync(blob);
+    assert.ok(sealed.length > body.length && !sealed.includes(body.subarray(0, 64)), "sealed, and longer by its tags");
+    for (const at of [0, 100, CHUNK + 500, sealed.length - 1]) {
+      const damaged = Buffer.from(sealed);
+      damaged[at] = (damaged[at] ?? 0) ^ 1;
+      writeFileSync(blob, damaged);
+      const read = await world.s3.send(new GetObjectCommand({ Bucket, Key: `k${mode}` })).then(bodyOf).catch((error: Error) => error);
+      assert.ok(read instanceof Error, `byte ${at} of mode ${mode} was read as right`);
+    }
+    writeFileSync(blob, sealed.subarray(0, sealed.length - 1));
+    assert.ok((await world.s3.send(new GetObjectCommand({ Bucket, Key: `k${mode}` })).then(bodyOf).catch((error: Error) => error)) instanceof Error, "cut short");
+    writeFileSync(blob, sealed);
+    assertBytes(await bodyOf(await world.s3.send(new GetObjectCommand({ Bucket, Key: `k${mode}` }))), body);
+  }
+  await world.server.kill();
+});
+
+const blobs = (directory: string): string[] => filesBelow(join(directory, "data", "blobs"));

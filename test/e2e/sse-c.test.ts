@@ -21,6 +21,7 @@ import {
   UploadPartCopyCommand,
 } from "@aws-sdk/client-s3";
 import { createPresignedPost } from "@aws-sdk/s3-presigned-post";
+import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { failure } from "./server.js";
 import { assertBytes, bodyOf, bytesOf, CHUNK, codeOf, MIB, openWorld, S3_ALL, withHeaders } from "./world.js";
 
@@ -289,6 +290,41 @@ test("new buckets block SSE-C: every write path is 403; NONE opens them; blockin
   await blocked();
   assert.equal((await bodyOf(await s3.send(new GetObjectCommand({ Bucket: fresh, Key: "kept", ...C })))).toString(), "kept");
   assert.deepEqual((await s3.send(new ListObjectsV2Command({ Bucket: fresh }))).Contents?.map(({ Key }) => Key), ["kept", "plain"]);
+});
+
+/** A browser form with SSE fields, covered by its policy whatever they are. */
+async function postForm(fields: Readonly<Record<string, string | undefined>>): Promise<string> {
+  const given = Object.entries(fields).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  const Conditions = given.map(([name]) => ["starts-with" as const, `$${name}`, ""] as ["starts-with", string, string]);
+  const { url, fields: all } = await createPresignedPost(s3, { Bucket, Key: "posted", Fields: Object.fromEntries(given), Conditions });
+  const form = new FormData();
+  for (const [name, value] of Object.entries(all)) form.append(name, value);
+  form.append("file", new Blob(["posted"]));
+  const answer = await fetch(url, { method: "POST", body: form });
+  const text = await answer.text();
+  return answer.ok ? "" : `${answer.status} ${codeOf(text)} ${/<Message>([^<]*)/.exec(text)?.[1] ?? ""}`;
+}
+
+test("browser forms: SSE-C fields encrypt; every row of the table holds for them", async () => {
+  assert.equal(await postForm(headers()), "");
+  const got = await s3.send(new GetObjectCommand({ Bucket, Key: "posted", ...C }));
+  assert.equal((await bodyOf(got)).toString(), "posted");
+  for (const [what, sent, code, message] of WRITE_TABLE) assert.equal(await postForm(sent), `400 ${code} ${message}`, what);
+});
+
+test("a presigned SSE-C URL signs the algorithm; key and MD5 are the user's to send", async () => {
+  const signed = [`${SSE}-customer-algorithm`, `${SSE}-customer-key`, `${SSE}-customer-key-md5`];
+  for (const [method, command] of [["PUT", new PutObjectCommand({ Bucket, Key: "presigned", ...C })], ["GET", new GetObjectCommand({ Bucket, Key: "presigned", ...C })]] as const) {
+    const url = await getSignedUrl(s3, command as GetObjectCommand, { unhoistableHeaders: new Set(signed) });
+    assert.ok(!url.includes(encodeURIComponent(base64(key))), "the key is not in the URL");
+    const path = url.slice(url.indexOf("/", 8));
+    const host = new URL(url).host;
+    const without = await world.raw({ method, path, headers: { host }, ...(method === "PUT" ? { body: "x" } : {}) });
+    assert.equal(without.status, 403);
+    const sent = await world.raw({ method, path, headers: { host, ...(headers() as Record<string, string>) }, ...(method === "PUT" ? { body: "presigned" } : {}) });
+    assert.equal(sent.status, 200, sent.text);
+    if (method === "GET") assert.equal(sent.text, "presigned");
+  }
 });
 
 test("SSE-C needs no KMS right, and gives no right of S3", async () => {
