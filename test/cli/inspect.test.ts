@@ -2,8 +2,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  CompleteMultipartUploadCommand, CreateMultipartUploadCommand, GetObjectCommand, PutBucketVersioningCommand, PutObjectCommand,
-  UploadPartCommand, type PutObjectCommandInput, type S3Client,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  GetObjectCommand,
+  PutBucketVersioningCommand,
+  PutObjectCommand,
+  UploadPartCommand,
+  type PutObjectCommandInput,
+  type S3Client,
 } from "@aws-sdk/client-s3";
 import { audit } from "../../src/cli/audit.js";
 import { inspect } from "../../src/cli/inspect.js";
@@ -39,7 +45,8 @@ async function refusal(args: readonly string[], env = environment()): Promise<st
 
 const put = (Key: string, Body: Buffer | string, over: Partial<PutObjectCommandInput> = {}, s3: S3Client = world.s3) =>
   s3.send(new PutObjectCommand({ Bucket, Key, Body, ...over }));
-const get = async (Key: string, s3: S3Client = world.s3): Promise<Buffer> => bodyOf(await s3.send(new GetObjectCommand({ Bucket, Key })));
+const get = async (Key: string, s3: S3Client = world.s3): Promise<Buffer> =>
+  bodyOf(await s3.send(new GetObjectCommand({ Bucket, Key })));
 const KMS = { ServerSideEncryption: "aws:kms", SSEKMSKeyId: keyArn } as const;
 
 interface KeyUse {
@@ -65,10 +72,22 @@ test("inspect shows mode, key, material, context, segments: and the event that m
   const [segment] = found.Segments;
   assert.ok(dataKey?.KeyMaterialId !== undefined && dataKey.CiphertextId !== undefined && segment !== undefined);
   for (const shown of [
-    `arn:aws:s3:::${Bucket}/kms`, "SSE-KMS (aws:kms), 1 layer", keyArn, dataKey.KeyMaterialId, dataKey.CiphertextId, "team=blue",
-    `aws:s3:arn=arn:aws:s3:::${Bucket}/kms`, "suite 1", "chunks of 65536 bytes", "3 chunks", `blob ${segment.SegmentId}`,
-    segment.CommitmentPrefixes[0] ?? "-", `sealed ${segment.SealedSize}`, "made by     GenerateDataKey ",
-  ]) assert.ok(text.includes(shown), `${shown}\n${text}`);
+    `arn:aws:s3:::${Bucket}/kms`,
+    "SSE-KMS (aws:kms), 1 layer",
+    keyArn,
+    dataKey.KeyMaterialId,
+    dataKey.CiphertextId,
+    "team=blue",
+    `aws:s3:arn=arn:aws:s3:::${Bucket}/kms`,
+    "suite 1",
+    "chunks of 65536 bytes",
+    "3 chunks",
+    `blob ${segment.SegmentId}`,
+    segment.CommitmentPrefixes[0] ?? "-",
+    `sealed ${segment.SealedSize}`,
+    "made by     GenerateDataKey ",
+  ])
+    assert.ok(text.includes(shown), `${shown}\n${text}`);
   assert.deepEqual([found.Size, segment.Chunks, segment.StoredSize], [2 * CHUNK + 1, 3, segment.SealedSize]);
 });
 
@@ -82,10 +101,12 @@ test("audit --object shows the GenerateDataKey of the write and each Decrypt of 
     found.map(({ eventName }) => eventName),
     ["GetObject", "Decrypt", "GetObject", "Decrypt", "GetObject", "Decrypt", "PutObject", "GenerateDataKey"],
   );
-  for (let at = 0; at < found.length; at += 2) assert.equal(found[at + 1]?.additionalEventData?.s3RequestId, found[at]?.requestID);
+  for (let at = 0; at < found.length; at += 2)
+    assert.equal(found[at + 1]?.additionalEventData?.s3RequestId, found[at]?.requestID);
   const text = await lines(["audit", "--object", `s3://${Bucket}/tracked`, "--event", "Decrypt"]);
   assert.equal(text.length, 3);
-  for (const line of text) assert.match(line, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ {2}kms:Decrypt {2}arn:aws:iam::\d+:root {2}arn:aws:kms:/);
+  for (const line of text)
+    assert.match(line, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ {2}kms:Decrypt {2}arn:aws:iam::\d+:root {2}arn:aws:kms:/);
 });
 
 test("under a bucket key, every use by any process has its covering event in the list, and no other key event is", async () => {
@@ -104,10 +125,15 @@ test("under a bucket key, every use by any process has its covering event in the
   assert.deepEqual([...new Set(uses.map(name))].sort(), [...covering].sort());
   const made = kms.filter(({ eventName }) => eventName === "GenerateDataKey");
   assert.equal(made.length, 1);
-  const { Encryption } = JSON.parse((await lines(["inspect", `s3://${Bucket}/bk/1`, "--json"])).join("\n")) as InspectObjectResponse;
+  const { Encryption } = JSON.parse(
+    (await lines(["inspect", `s3://${Bucket}/bk/1`, "--json"])).join("\n"),
+  ) as InspectObjectResponse;
   assert.equal(Encryption.DataKeys[0]?.CiphertextId, made[0]?.additionalEventData?.ciphertextId);
   const text = (await lines(["audit", "--object", `s3://${Bucket}/bk/1`])).join("\n");
-  assert.ok(text.includes("brought the bucket key") && text.includes(`bucket key ${Encryption.DataKeys[0]?.CiphertextId ?? "-"} of request `));
+  assert.ok(
+    text.includes("brought the bucket key") &&
+      text.includes(`bucket key ${Encryption.DataKeys[0]?.CiphertextId ?? "-"} of request `),
+  );
 });
 
 test("the write of a multipart object is there with its parts", async () => {
@@ -140,16 +166,22 @@ test("without the right both are refused; with it alone they answer, without wha
   const stranger = await world.user("stranger", [S3_ALL]);
   const without = environment(stranger.credentials);
   assert.match(await refusal(["inspect", object], without), /^coffer: AccessDeniedException: .*coffer:InspectObject/);
-  assert.match(await refusal(["audit", "--object", object], without), /^coffer: AccessDeniedException: .*coffer:LookupAuditEvents/);
+  assert.match(
+    await refusal(["audit", "--object", object], without),
+    /^coffer: AccessDeniedException: .*coffer:LookupAuditEvents/,
+  );
   const auditor = await world.user("auditor", [
     { Effect: "Allow", Action: "coffer:InspectObject", Resource: `arn:aws:s3:::${Bucket}/*` },
     { Effect: "Allow", Action: "coffer:LookupAuditEvents", Resource: `arn:aws:coffer::${ACCOUNT}:audit` },
   ]);
   const alone = environment(auditor.credentials);
   const shown = (await lines(["inspect", object], alone)).join("\n");
-  for (const part of [keyArn, "not shown: needs kms:DescribeKey", "not shown: needs s3:ListBucketVersions"]) assert.ok(shown.includes(part), part);
+  for (const part of [keyArn, "not shown: needs kms:DescribeKey", "not shown: needs s3:ListBucketVersions"])
+    assert.ok(shown.includes(part), part);
   assert.ok((await audited(["--object", object], alone)).some(({ eventName }) => eventName === "GenerateDataKey"));
-  const refused = (await lines(["audit", "--principal", stranger.arn])).filter((line) => line.includes("REFUSED AccessDeniedException"));
+  const refused = (await lines(["audit", "--principal", stranger.arn])).filter((line) =>
+    line.includes("REFUSED AccessDeniedException"),
+  );
   assert.equal(refused.length, 2, "the refusals themselves are on record");
 });
 
@@ -180,16 +212,23 @@ test("no body, metadata, tag, wrapped key or secret is ever printed", async () =
   const canary = { Metadata: { note: "canary-metadata" }, Tagging: "name=canary-tag", ContentType: "text/canary-type" };
   const answers = [await put("named", "canary-body", { ...canary, ...KMS }), await put("named", "canary-body", canary)];
   await get("named");
-  const inspected = [...(await lines(["inspect", `s3://${Bucket}/named`])), ...(await lines(["inspect", `s3://${Bucket}/named`, "--json"]))];
+  const inspected = [
+    ...(await lines(["inspect", `s3://${Bucket}/named`])),
+    ...(await lines(["inspect", `s3://${Bucket}/named`, "--json"])),
+  ];
   const printed = [...inspected, ...(await lines(["audit", "--bucket", Bucket, "--json", "--limit", "1000"]))].join("\n");
   const etags = answers.map(({ ETag }) => (ETag ?? "").replaceAll('"', ""));
-  for (const secret of ["canary", ROOT.secretAccessKey, "CiphertextBlob", "Plaintext", ...etags]) assert.ok(!printed.includes(secret), secret);
+  for (const secret of ["canary", ROOT.secretAccessKey, "CiphertextBlob", "Plaintext", ...etags])
+    assert.ok(!printed.includes(secret), secret);
 });
 
 test("over https with the CA of the server; with what coffer env prints", async () => {
   const tls = environment(ROOT, { AWS_ENDPOINT_URL: world.server.httpsUrl, AWS_CA_BUNDLE: world.server.caFile });
   assert.ok((await lines(["inspect", `s3://${Bucket}/kms`], tls)).length > 10);
-  assert.match(await refusal(["inspect", `s3://${Bucket}/kms`], { ...tls, AWS_CA_BUNDLE: "" }), /does not answer: (UNABLE|SELF|DEPTH)/);
+  assert.match(
+    await refusal(["inspect", `s3://${Bucket}/kms`], { ...tls, AWS_CA_BUNDLE: "" }),
+    /does not answer: (UNABLE|SELF|DEPTH)/,
+  );
   const rootFlags = ["--root-access-key-id", ROOT.accessKeyId, "--root-secret-access-key", ROOT.secretAccessKey];
   const flags = [...placeFlags(world.server.directory), ...rootFlags];
   const printed = (await lines(["env", ...flags], {})).flatMap((line) => {

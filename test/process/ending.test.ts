@@ -52,12 +52,19 @@ for (const [title, flags, signal] of [
         const { finish } = await halfAnUpload(await bucketOn(server), "slow");
         const exited = once(server.process, "exit");
         server.process.kill(signal);
-        await eventually("the listener is closed", () => fetch(`${server.httpUrl}/-/live`).then(() => false, () => true));
+        await eventually("the listener is closed", () =>
+          fetch(`${server.httpUrl}/-/live`).then(
+            () => false,
+            () => true,
+          ),
+        );
         assert.equal(server.process.exitCode, null);
         assert.equal(await finish(), 200);
         assert.deepEqual(await exited, [0, null]);
       });
-      await withServer(startServer({ disk: true, directory }), async (server) => assert.deepEqual(await read(s3Client(server), "slow"), BODY));
+      await withServer(startServer({ disk: true, directory }), async (server) =>
+        assert.deepEqual(await read(s3Client(server), "slow"), BODY),
+      );
     }));
 }
 
@@ -99,7 +106,12 @@ for (const workers of ["1", "2"]) {
         server.process.kill("SIGINT");
         assert.deepEqual(await exited, [130, null]);
         assert.ok(performance.now() - askedMs < 1000);
-        await eventually("no worker is left", () => fetch(`${server.httpUrl}/-/live`).then(() => false, () => true));
+        await eventually("no worker is left", () =>
+          fetch(`${server.httpUrl}/-/live`).then(
+            () => false,
+            () => true,
+          ),
+        );
       });
       await withServer(startServer({ disk: true, directory }), async (server) => {
         await assert.rejects(read(s3Client(server), "slow"), { name: "NoSuchKey" });
@@ -128,7 +140,13 @@ test("after kill -9 every acknowledged object is there, an upload under way is n
       const s3 = await bucketOn(server);
       await halfAnUpload(s3, "torn");
       for (; acknowledged < 20; acknowledged += 1) {
-        await s3.send(new PutObjectCommand({ Bucket: "letters", Key: `k${acknowledged}`, Body: BODY.subarray(0, 10 + acknowledged * 10_000) }));
+        await s3.send(
+          new PutObjectCommand({
+            Bucket: "letters",
+            Key: `k${acknowledged}`,
+            Body: BODY.subarray(0, 10 + acknowledged * 10_000),
+          }),
+        );
       }
       await server.kill();
     });

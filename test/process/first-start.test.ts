@@ -6,10 +6,22 @@ import { test } from "node:test";
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { GetCallerIdentityCommand } from "@aws-sdk/client-sts";
 import { MAIN, s3Client, startServer, stsClient, type TestServer } from "../e2e/server.js";
-import { ACCOUNT, coffer, filesBelow, inDirectory, mode, needsTerminal, onTerminal, run, storedRoot, withServer } from "./support.js";
+import {
+  ACCOUNT,
+  coffer,
+  filesBelow,
+  inDirectory,
+  mode,
+  needsTerminal,
+  onTerminal,
+  run,
+  storedRoot,
+  withServer,
+} from "./support.js";
 
 /** Nothing said about places: everything goes where HOME says. */
-const startAt = (home: string): Promise<TestServer> => startServer({ bare: true, flags: ["--workers", "1"], environment: { HOME: home, XDG_DATA_HOME: "", XDG_CONFIG_HOME: "" } });
+const startAt = (home: string): Promise<TestServer> =>
+  startServer({ bare: true, flags: ["--workers", "1"], environment: { HOME: home, XDG_DATA_HOME: "", XDG_CONFIG_HOME: "" } });
 const CONFIG = ".config/coffer";
 const DATA = ".local/share/coffer";
 
@@ -65,7 +77,8 @@ test("on a terminal the generated secret is shown, once, and Ctrl-C ends the ser
     assert.match(second.stdout, /Coffer is ready/);
     assert.equal(second.stdout.includes(secretAccessKey), false);
     assert.deepEqual([first.code, second.code], [0, 0]);
-  }));
+  }),
+);
 
 test("a second start finds everything again, in about a second", () =>
   inDirectory(async (home) => {
@@ -84,7 +97,10 @@ test("a second start finds everything again, in about a second", () =>
       const startedMs = performance.now();
       await withServer(startAt(home), async (server) => {
         bestMs = Math.min(bestMs, performance.now() - startedMs);
-        assert.deepEqual(kept.map((path) => `${statSync(path).mtimeMs} ${readFileSync(path, "base64")}`), before);
+        assert.deepEqual(
+          kept.map((path) => `${statSync(path).mtimeMs} ${readFileSync(path, "base64")}`),
+          before,
+        );
         const s3 = s3Client(server, { credentials: storedRoot(join(home, CONFIG)), https: true });
         const { Body } = await s3.send(new GetObjectCommand({ Bucket: "letters", Key: "a" }));
         assert.deepEqual(Buffer.from((await Body?.transformToByteArray()) ?? []), body);
@@ -102,13 +118,29 @@ test("`coffer env` prints what a shell can eval, also for paths with spaces and 
       const { code, stdout } = await coffer(["env"], { HOME: home });
       assert.equal(code, 0);
       const { accessKeyId, secretAccessKey } = storedRoot(join(home, CONFIG));
-      const names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "COFFER_HTTPS_URL"];
+      const names = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_DEFAULT_REGION",
+        "AWS_REGION",
+        "AWS_ENDPOINT_URL",
+        "AWS_CA_BUNDLE",
+        "COFFER_HTTPS_URL",
+      ];
       const ask = `eval "$OUT"; printf '%s\\n' ${names.map((name) => `"$${name}"`).join(" ")} "\${AWS_SESSION_TOKEN-unset}" "\${AWS_PROFILE-unset}"`;
       const shell = await run("sh", ["-euc", ask], { OUT: stdout, AWS_SESSION_TOKEN: "old", AWS_PROFILE: "other" });
       assert.equal(shell.stderr, "");
       const ca = join(home, CONFIG, "tls/ca.pem");
       assert.deepEqual(shell.stdout.trimEnd().split("\n"), [
-        accessKeyId, secretAccessKey, "us-east-1", "us-east-1", server.httpUrl, ca, server.httpsUrl, "unset", "unset",
+        accessKeyId,
+        secretAccessKey,
+        "us-east-1",
+        "us-east-1",
+        server.httpUrl,
+        ca,
+        server.httpsUrl,
+        "unset",
+        "unset",
       ]);
     });
   }));

@@ -32,7 +32,10 @@ async function threadsOf(program: string, environment: NodeJS.ProcessEnv): Promi
   let count = 0;
   await inDirectory(async (directory) => {
     const env = { PATH: process.env["PATH"], HOME: directory, TMPDIR: directory, ...environment };
-    const child = spawn(process.execPath, [program, "serve", "--memory", "--listen", "127.0.0.1:0", "--tls-listen", "off"], { env, stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, [program, "serve", "--memory", "--listen", "127.0.0.1:0", "--tls-listen", "off"], {
+      env,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     let stdout = "";
     child.stdout.on("data", (piece: Buffer) => (stdout += piece.toString("utf8")));
     const exited = once(child, "exit");
@@ -47,7 +50,11 @@ async function threadsOf(program: string, environment: NodeJS.ProcessEnv): Promi
   return count;
 }
 
-test("the launcher gives the server a pool of 16 threads, and leaves another size that is asked for", { skip: built.skip || (process.platform === "linux" ? false : "no /proc") }, async () => {
-  const four = await threadsOf(LAUNCHER, { UV_THREADPOOL_SIZE: "4" });
-  assert.equal((await threadsOf(LAUNCHER, {})) - four, 12);
-});
+test(
+  "the launcher gives the server a pool of 16 threads, and leaves another size that is asked for",
+  { skip: built.skip || (process.platform === "linux" ? false : "no /proc") },
+  async () => {
+    const four = await threadsOf(LAUNCHER, { UV_THREADPOOL_SIZE: "4" });
+    assert.equal((await threadsOf(LAUNCHER, {})) - four, 12);
+  },
+);

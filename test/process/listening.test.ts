@@ -5,7 +5,13 @@ import { get } from "node:https";
 import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
 import { after, before, test } from "node:test";
-import { CreateBucketCommand, GetObjectCommand, ListObjectsV2Command, PutBucketPolicyCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import {
+  CreateBucketCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutBucketPolicyCommand,
+  PutObjectCommand,
+} from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { newKeyPair, writeCertificate } from "../../src/server/certificate.js";
 import { DAY_MS } from "../../src/lib/clock.js";
@@ -19,10 +25,20 @@ before(async () => {
 after(() => discard(server));
 const port = (): string => new URL(server.httpUrl).port;
 
-for (const host of ["127.0.0.1", "localhost", "s3.amazonaws.com", "s3.eu-west-1.amazonaws.com", "kms.us-east-1.amazonaws.com", "store.example"]) {
+for (const host of [
+  "127.0.0.1",
+  "localhost",
+  "s3.amazonaws.com",
+  "s3.eu-west-1.amazonaws.com",
+  "kms.us-east-1.amazonaws.com",
+  "store.example",
+]) {
   test(`live, ready and metrics answer on the service host ${host}, without credentials`, async () => {
     const headers = { host: `${host}:${port()}` };
-    assert.deepEqual([(await plain(`${server.httpUrl}/-/live`, { headers })).body, (await plain(`${server.httpUrl}/-/ready`, { headers })).body], ["live\n", "ready\n"]);
+    assert.deepEqual(
+      [(await plain(`${server.httpUrl}/-/live`, { headers })).body, (await plain(`${server.httpUrl}/-/ready`, { headers })).body],
+      ["live\n", "ready\n"],
+    );
     const metrics = await plain(`${server.httpUrl}/-/metrics`, { headers });
     assert.equal(metrics.status, 200);
     assert.match(metrics.headers["content-type"] ?? "", /^text\/plain; version=0\.0\.4/);
@@ -40,7 +56,8 @@ test("on a bucket's virtual host the operational paths are object keys, refused 
   const s3 = s3Client(server);
   const Bucket = "letters";
   await s3.send(new CreateBucketCommand({ Bucket }));
-  for (const Key of ["-/live", "-/ready", "-/metrics"]) await s3.send(new PutObjectCommand({ Bucket, Key, Body: `mine: ${Key}` }));
+  for (const Key of ["-/live", "-/ready", "-/metrics"])
+    await s3.send(new PutObjectCommand({ Bucket, Key, Body: `mine: ${Key}` }));
   for (const domain of ["localhost", "s3.amazonaws.com", "store.example"]) {
     const host = `${Bucket}.${domain}:${port()}`;
     for (const Key of ["-/live", "-/ready", "-/metrics"]) {
@@ -72,7 +89,14 @@ function ownCertificate(directory: string, subject: string): { cert: string; key
   const { publicKey, privateKey } = newKeyPair();
   const dates = { notBeforeMs: Date.now() - DAY_MS, notAfterMs: Date.now() + 30 * DAY_MS };
   const paths = { cert: join(directory, "own.pem"), key: join(directory, "own.key") };
-  const pem = writeCertificate({ subject, issuer: subject, publicKey, signingKey: privateKey, ...dates, use: { ca: false, names: ["127.0.0.1", "localhost"] } });
+  const pem = writeCertificate({
+    subject,
+    issuer: subject,
+    publicKey,
+    signingKey: privateKey,
+    ...dates,
+    use: { ca: false, names: ["127.0.0.1", "localhost"] },
+  });
   writeFileSync(paths.key, privateKey.export({ type: "pkcs8", format: "pem" }) as string);
   writeFileSync(paths.cert, pem);
   return paths;
@@ -111,7 +135,10 @@ test("own certificates that are no pair, or not there, refuse to start", () =>
   inDirectory(async (directory) => {
     const { cert, key } = ownCertificate(directory, "own");
     writeFileSync(key, newKeyPair().privateKey.export({ type: "pkcs8", format: "pem" }) as string);
-    for (const flags of [["--tls-cert", cert, "--tls-key", key], ["--tls-cert", `${cert}.absent`, "--tls-key", key]]) {
+    for (const flags of [
+      ["--tls-cert", cert, "--tls-key", key],
+      ["--tls-cert", `${cert}.absent`, "--tls-key", key],
+    ]) {
       const { code, stderr } = await failToStart(directory, { flags });
       assert.equal(code, 1);
       assert.match(stderr, /^coffer: tls: [^\n]+\n$/);
@@ -138,7 +165,10 @@ test("SSE-KMS over clear HTTP: loopback may, whoever forwards for others may not
   const forwarded = { "x-forwarded-for": "198.51.100.7" };
   await withLetters([], async (to) => {
     assert.equal(await putSse(to, "a", {}), "200");
-    for (const headers of [forwarded, { forwarded: "for=198.51.100.7" }, { "x-forwarded-proto": "https" }] as Record<string, string>[]) {
+    for (const headers of [forwarded, { forwarded: "for=198.51.100.7" }, { "x-forwarded-proto": "https" }] as Record<
+      string,
+      string
+    >[]) {
       assert.notEqual(await putSse(to, "a", headers), "200");
     }
   });
@@ -150,22 +180,34 @@ test("SSE-KMS over clear HTTP: loopback may, whoever forwards for others may not
 
 test("a trusted proxy's word makes a request secure and names the caller's address; nobody else's does", async () => {
   const Policy = (condition: object): string =>
-    JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Deny", Principal: "*", Action: "s3:GetObject", Resource: "arn:aws:s3:::letters/*", Condition: condition }] });
+    JSON.stringify({
+      Version: "2012-10-17",
+      Statement: [
+        { Effect: "Deny", Principal: "*", Action: "s3:GetObject", Resource: "arn:aws:s3:::letters/*", Condition: condition },
+      ],
+    });
   const read = async (to: TestServer, headers: Record<string, string>): Promise<number> =>
     (await plain(await getSignedUrl(s3Client(to), new GetObjectCommand({ Bucket: "letters", Key: "a" })), { headers })).status;
   const secure = { "x-forwarded-proto": "https" };
   const from = { "x-forwarded-for": "198.51.100.7, 127.0.0.1" };
-  for (const [flags, trusted] of [[[], false], [["--trusted-proxies", "127.0.0.0/8,::1"], true]] as const) {
+  for (const [flags, trusted] of [
+    [[], false],
+    [["--trusted-proxies", "127.0.0.0/8,::1"], true],
+  ] as const) {
     await withLetters(flags, async (to) => {
       const s3 = s3Client(to);
       await s3.send(new PutObjectCommand({ Bucket: "letters", Key: "a", Body: "x" }));
-      await s3.send(new PutBucketPolicyCommand({ Bucket: "letters", Policy: Policy({ Bool: { "aws:SecureTransport": "false" } }) }));
+      await s3.send(
+        new PutBucketPolicyCommand({ Bucket: "letters", Policy: Policy({ Bool: { "aws:SecureTransport": "false" } }) }),
+      );
       assert.equal(await read(to, {}), 403);
       assert.equal(await read(to, secure), trusted ? 200 : 403);
-      await s3.send(new PutBucketPolicyCommand({ Bucket: "letters", Policy: Policy({ IpAddress: { "aws:SourceIp": "198.51.100.0/24" } }) }));
+      await s3.send(
+        new PutBucketPolicyCommand({ Bucket: "letters", Policy: Policy({ IpAddress: { "aws:SourceIp": "198.51.100.0/24" } }) }),
+      );
       assert.equal(await read(to, {}), 200);
       assert.equal(await read(to, from), trusted ? 403 : 200);
-      assert.equal(await putSse(to, "b", { ...from, ...secure }) === "200", trusted);
+      assert.equal((await putSse(to, "b", { ...from, ...secure })) === "200", trusted);
     });
   }
 });
@@ -174,7 +216,9 @@ test("a listener that is off is neither opened nor told of", () =>
   inDirectory(async (directory) => {
     await withServer(startServer({ disk: true, directory, flags: ["--listen", "off"] }), async (to) => {
       assert.doesNotMatch(to.stdout(), /http:\/\//);
-      const { httpUrl, httpsUrl, caFile } = JSON.parse(readFileSync(join(directory, "config", "endpoint.json"), "utf8")) as Record<string, string>;
+      const { httpUrl, httpsUrl, caFile } = JSON.parse(
+        readFileSync(join(directory, "config", "endpoint.json"), "utf8"),
+      ) as Record<string, string>;
       assert.deepEqual([httpUrl, httpsUrl, caFile], [undefined, to.httpsUrl, to.caFile]);
       const { code } = await failure(s3Client(to, { https: true }).send(new GetObjectCommand({ Bucket: "none", Key: "a" })));
       assert.equal(code, "NoSuchBucket");

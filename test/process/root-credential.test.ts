@@ -27,7 +27,10 @@ for (const source of ["flags", "environment", "files", "configuration file"] as 
         environment: [],
         "configuration file": ["--config", configFile],
       }[source];
-      const environment = source === "environment" ? { COFFER_ROOT_ACCESS_KEY_ID: GIVEN.accessKeyId, COFFER_ROOT_SECRET_ACCESS_KEY: GIVEN.secretAccessKey } : {};
+      const environment =
+        source === "environment"
+          ? { COFFER_ROOT_ACCESS_KEY_ID: GIVEN.accessKeyId, COFFER_ROOT_SECRET_ACCESS_KEY: GIVEN.secretAccessKey }
+          : {};
       await withServer(startServer({ disk: true, directory, rootByFlag: false, flags, environment }), async (server) => {
         assert.equal(await whoAmI(server, GIVEN), ROOT_ARN);
         assert.equal(await server.stop(), 0);
@@ -45,21 +48,24 @@ for (const workers of ["1", "2"]) {
   test(`\`coffer root reset\` ends the old credential on a running server of ${workers} worker${workers === "1" ? "" : "s"}, at its next request`, () =>
     inDirectory(async (directory) => {
       const config = join(directory, "config");
-      await withServer(startServer({ disk: true, directory, rootByFlag: false, flags: ["--workers", workers] }), async (server) => {
-        const old = storedRoot(config);
-        // On kept-alive connections, so that each worker has seen the old credential.
-        const clients = Array.from({ length: 6 }, () => stsClient(server, { credentials: old }));
-        const ask = (client: (typeof clients)[number]) => client.send(new GetCallerIdentityCommand({}));
-        for (const client of clients) assert.equal((await ask(client)).Arn, ROOT_ARN);
-        const { code, stdout } = await coffer(["root", "reset", ...placeFlags(directory)]);
-        assert.equal(code, 0);
-        const fresh = storedRoot(config);
-        assert.notEqual(fresh.accessKeyId, old.accessKeyId);
-        assert.equal(stdout.includes(fresh.secretAccessKey), false, "not into a pipe");
-        assert.equal(mode(join(config, "root-credential.json")), 0o600);
-        for (const client of clients) assert.equal((await failure(ask(client))).code, "InvalidClientTokenId");
-        for (let tries = 0; tries < 4; tries += 1) assert.equal(await whoAmI(server, fresh), ROOT_ARN);
-      });
+      await withServer(
+        startServer({ disk: true, directory, rootByFlag: false, flags: ["--workers", workers] }),
+        async (server) => {
+          const old = storedRoot(config);
+          // On kept-alive connections, so that each worker has seen the old credential.
+          const clients = Array.from({ length: 6 }, () => stsClient(server, { credentials: old }));
+          const ask = (client: (typeof clients)[number]) => client.send(new GetCallerIdentityCommand({}));
+          for (const client of clients) assert.equal((await ask(client)).Arn, ROOT_ARN);
+          const { code, stdout } = await coffer(["root", "reset", ...placeFlags(directory)]);
+          assert.equal(code, 0);
+          const fresh = storedRoot(config);
+          assert.notEqual(fresh.accessKeyId, old.accessKeyId);
+          assert.equal(stdout.includes(fresh.secretAccessKey), false, "not into a pipe");
+          assert.equal(mode(join(config, "root-credential.json")), 0o600);
+          for (const client of clients) assert.equal((await failure(ask(client))).code, "InvalidClientTokenId");
+          for (let tries = 0; tries < 4; tries += 1) assert.equal(await whoAmI(server, fresh), ROOT_ARN);
+        },
+      );
     }));
 }
 

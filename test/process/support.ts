@@ -33,7 +33,12 @@ export async function withServer(starting: Promise<TestServer>, work: (server: T
 }
 
 /** Data and key of a server that the harness started in `directory`. */
-export const placeFlags = (directory: string): string[] => ["--data-dir", join(directory, "data"), "--key-file", join(directory, "config", "root.key")];
+export const placeFlags = (directory: string): string[] => [
+  "--data-dir",
+  join(directory, "data"),
+  "--key-file",
+  join(directory, "config", "root.key"),
+];
 
 export interface Finished {
   readonly code: number | null;
@@ -42,7 +47,12 @@ export interface Finished {
 }
 
 /** A program that ends by itself. `environment` is all that it sees, beside PATH. */
-export async function run(program: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}, withinMs = COMMAND_MS): Promise<Finished> {
+export async function run(
+  program: string,
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+  withinMs = COMMAND_MS,
+): Promise<Finished> {
   const env = { PATH: process.env["PATH"], ...environment };
   const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"], timeout: withinMs, killSignal: "SIGKILL" });
   let stdout = "";
@@ -64,7 +74,12 @@ export const coffer = (args: readonly string[], environment: NodeJS.ProcessEnv =
  */
 export async function onTerminal(command: string, environment: NodeJS.ProcessEnv): Promise<Finished> {
   const env = { PATH: process.env["PATH"], TERM: "dumb", ...environment };
-  const child = spawn(SCRIPT, ["-qec", command, "/dev/null"], { env, stdio: ["pipe", "pipe", "inherit"], timeout: COMMAND_MS, killSignal: "SIGKILL" });
+  const child = spawn(SCRIPT, ["-qec", command, "/dev/null"], {
+    env,
+    stdio: ["pipe", "pipe", "inherit"],
+    timeout: COMMAND_MS,
+    killSignal: "SIGKILL",
+  });
   let stdout = "";
   let typed = false;
   child.stdout.on("data", (piece: Buffer) => {
@@ -88,7 +103,9 @@ export function storedRoot(configDirectory: string): Credentials {
 
 /** Every file below `directory`, relative to it; sockets included. */
 export function filesBelow(directory: string): string[] {
-  return readdirSync(directory, { recursive: true, encoding: "utf8" }).filter((name) => !statSync(join(directory, name)).isDirectory()).sort();
+  return readdirSync(directory, { recursive: true, encoding: "utf8" })
+    .filter((name) => !statSync(join(directory, name)).isDirectory())
+    .sort();
 }
 
 export const mode = (path: string): number => statSync(path).mode & 0o777;
@@ -100,7 +117,10 @@ export interface Plain {
 }
 
 /** A request exactly as written: own Host header, no signature unless the URL carries one. */
-export async function plain(url: string, options: { readonly headers?: Record<string, string>; readonly method?: string } = {}): Promise<Plain> {
+export async function plain(
+  url: string,
+  options: { readonly headers?: Record<string, string>; readonly method?: string } = {},
+): Promise<Plain> {
   const outgoing = request(url, { method: options.method ?? "GET", headers: options.headers ?? {}, agent: false });
   outgoing.end();
   const [response] = (await once(outgoing, "response")) as [IncomingMessage];
@@ -112,7 +132,12 @@ export async function plain(url: string, options: { readonly headers?: Record<st
 /** Records of every audit file of a data directory, in the order of each file. */
 export function auditRecords(directory: string): Record<string, unknown>[] {
   const audit = join(directory, "data", "audit");
-  return readdirSync(audit).flatMap((name) => readFileSync(join(audit, name), "utf8").split("\n").filter((line) => line !== "").map((line) => JSON.parse(line)));
+  return readdirSync(audit).flatMap((name) =>
+    readFileSync(join(audit, name), "utf8")
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line)),
+  );
 }
 
 /** Polls until `condition` holds. @throws Error after `withinMs` */

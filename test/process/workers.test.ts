@@ -8,11 +8,36 @@ import { readdirSync, readFileSync } from "node:fs";
 import { Agent } from "node:http";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { CreateAccessKeyCommand, CreateUserCommand, DeleteUserPolicyCommand, IAMClient, PutUserPolicyCommand, UpdateAccessKeyCommand } from "@aws-sdk/client-iam";
-import { CreateGrantCommand, CreateKeyCommand, DisableKeyCommand, EnableKeyCommand, KMSClient, PutKeyPolicyCommand, RevokeGrantCommand, ScheduleKeyDeletionCommand } from "@aws-sdk/client-kms";
 import {
-  CreateBucketCommand, DeleteBucketCommand, DeleteBucketPolicyCommand, GetObjectCommand, HeadObjectCommand, ListBucketsCommand, ListObjectsV2Command,
-  PutBucketEncryptionCommand, PutBucketPolicyCommand, PutObjectCommand, S3Client,
+  CreateAccessKeyCommand,
+  CreateUserCommand,
+  DeleteUserPolicyCommand,
+  IAMClient,
+  PutUserPolicyCommand,
+  UpdateAccessKeyCommand,
+} from "@aws-sdk/client-iam";
+import {
+  CreateGrantCommand,
+  CreateKeyCommand,
+  DisableKeyCommand,
+  EnableKeyCommand,
+  KMSClient,
+  PutKeyPolicyCommand,
+  RevokeGrantCommand,
+  ScheduleKeyDeletionCommand,
+} from "@aws-sdk/client-kms";
+import {
+  CreateBucketCommand,
+  DeleteBucketCommand,
+  DeleteBucketPolicyCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListBucketsCommand,
+  ListObjectsV2Command,
+  PutBucketEncryptionCommand,
+  PutBucketPolicyCommand,
+  PutObjectCommand,
+  S3Client,
 } from "@aws-sdk/client-s3";
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
@@ -36,7 +61,12 @@ function newLine(): Omit<Line, "worker"> {
   return {
     as: (credentials) => {
       const settings = { endpoint: server.httpUrl, region: "us-east-1", credentials, maxAttempts: 1, requestHandler };
-      return { s3: new S3Client({ ...settings, forcePathStyle: true }), kms: new KMSClient(settings), iam: new IAMClient(settings), sts: new STSClient(settings) };
+      return {
+        s3: new S3Client({ ...settings, forcePathStyle: true }),
+        kms: new KMSClient(settings),
+        iam: new IAMClient(settings),
+        sts: new STSClient(settings),
+      };
     },
   };
 }
@@ -44,7 +74,9 @@ function newLine(): Omit<Line, "worker"> {
 /** The process whose audit file has this request. */
 function workerOf(requestId: string | undefined): number {
   const directory = join(server.directory, "data", "audit");
-  const file = readdirSync(directory).find((name) => readFileSync(join(directory, name), "utf8").includes(`"${requestId ?? ""}"`));
+  const file = readdirSync(directory).find((name) =>
+    readFileSync(join(directory, name), "utf8").includes(`"${requestId ?? ""}"`),
+  );
   return Number(/^audit-\w+-(\d+)-/.exec(file ?? "")?.[1]);
 }
 
@@ -78,9 +110,18 @@ async function userOn(line: Line, policy: object): Promise<{ name: string; crede
   const { iam } = line.as(ROOT);
   const UserName = unique("user");
   await iam.send(new CreateUserCommand({ UserName }));
-  await iam.send(new PutUserPolicyCommand({ UserName, PolicyName: "p", PolicyDocument: JSON.stringify({ Version: "2012-10-17", Statement: [policy] }) }));
+  await iam.send(
+    new PutUserPolicyCommand({
+      UserName,
+      PolicyName: "p",
+      PolicyDocument: JSON.stringify({ Version: "2012-10-17", Statement: [policy] }),
+    }),
+  );
   const { AccessKey } = await iam.send(new CreateAccessKeyCommand({ UserName }));
-  return { name: UserName, credentials: { accessKeyId: AccessKey?.AccessKeyId ?? "", secretAccessKey: AccessKey?.SecretAccessKey ?? "" } };
+  return {
+    name: UserName,
+    credentials: { accessKeyId: AccessKey?.AccessKeyId ?? "", secretAccessKey: AccessKey?.SecretAccessKey ?? "" },
+  };
 }
 
 test("two workers hold the two lines, neither is the primary", () => {
@@ -97,7 +138,15 @@ for (const BucketKeyEnabled of [false, true]) {
     const KeyId = KeyMetadata?.KeyId;
     const Bucket = unique("keys");
     await here.s3.send(new CreateBucketCommand({ Bucket }));
-    const put = (Key: string) => new PutObjectCommand({ Bucket, Key, Body: "dear reader", ServerSideEncryption: "aws:kms", SSEKMSKeyId: KeyId, BucketKeyEnabled });
+    const put = (Key: string) =>
+      new PutObjectCommand({
+        Bucket,
+        Key,
+        Body: "dear reader",
+        ServerSideEncryption: "aws:kms",
+        SSEKMSKeyId: KeyId,
+        BucketKeyEnabled,
+      });
     const get = new GetObjectCommand({ Bucket, Key: "a" });
     await there.s3.send(put("a"));
     for (let round = 0; round < 3; round += 1) {
@@ -116,7 +165,8 @@ for (const BucketKeyEnabled of [false, true]) {
 test("an access key deactivated by one worker is refused by the other at the next request, and active again it works", async () => {
   const { name: UserName, credentials } = await userOn(one, { Effect: "Allow", Action: "s3:*", Resource: "*" });
   const there = two.as(credentials).s3;
-  const set = (Status: "Active" | "Inactive") => one.as(ROOT).iam.send(new UpdateAccessKeyCommand({ UserName, AccessKeyId: credentials.accessKeyId, Status }));
+  const set = (Status: "Active" | "Inactive") =>
+    one.as(ROOT).iam.send(new UpdateAccessKeyCommand({ UserName, AccessKeyId: credentials.accessKeyId, Status }));
   for (let round = 0; round < 3; round += 1) {
     await there.send(new ListBucketsCommand({}));
     await set("Inactive");
@@ -172,13 +222,16 @@ test("a key policy and a grant, written by one worker, bind the other at its nex
   const put = new PutObjectCommand({ Bucket, Key: "a", Body: "x", ServerSideEncryption: "aws:kms", SSEKMSKeyId: KeyId });
   assert.equal((await failure(there.send(put))).code, "AccessDenied");
   const GranteePrincipal = `arn:aws:iam::${ACCOUNT}:user/${name}`;
-  const { GrantId } = await kms.send(new CreateGrantCommand({ KeyId, GranteePrincipal, Operations: ["GenerateDataKey", "Decrypt"] }));
+  const { GrantId } = await kms.send(
+    new CreateGrantCommand({ KeyId, GranteePrincipal, Operations: ["GenerateDataKey", "Decrypt"] }),
+  );
   await there.send(put);
   await kms.send(new RevokeGrantCommand({ KeyId, GrantId }));
   assert.equal((await failure(there.send(put))).code, "AccessDenied");
   const statement = (Principal: object) => ({ Effect: "Allow", Principal, Action: "kms:*", Resource: "*" });
   const root = statement({ AWS: `arn:aws:iam::${ACCOUNT}:root` });
-  const set = (...Statement: object[]) => kms.send(new PutKeyPolicyCommand({ KeyId, Policy: JSON.stringify({ Version: "2012-10-17", Statement }) }));
+  const set = (...Statement: object[]) =>
+    kms.send(new PutKeyPolicyCommand({ KeyId, Policy: JSON.stringify({ Version: "2012-10-17", Statement }) }));
   await set(root, statement({ AWS: GranteePrincipal }));
   await there.send(put);
   await set(root);
@@ -209,13 +262,19 @@ test("a killed worker is replaced; the other serves on, and what was acknowledge
   });
   assert.match(server.stderr(), /worker died/);
   const line = await openLineElsewhere(two);
-  assert.equal(await (await line.as(ROOT).s3.send(new GetObjectCommand({ Bucket, Key: "a" }))).Body?.transformToString(), "acknowledged");
+  assert.equal(
+    await (await line.as(ROOT).s3.send(new GetObjectCommand({ Bucket, Key: "a" }))).Body?.transformToString(),
+    "acknowledged",
+  );
   const { status } = await plain(`${server.httpUrl}/-/metrics`);
   assert.equal(status, 200);
 });
 
 test("workers that cannot listen stop the start with their reason, not in a loop", async () => {
-  const { code, stderr } = await failToStart(`${server.directory}/second`, { disk: true, flags: ["--workers", "2", "--listen", new URL(server.httpUrl).host] });
+  const { code, stderr } = await failToStart(`${server.directory}/second`, {
+    disk: true,
+    flags: ["--workers", "2", "--listen", new URL(server.httpUrl).host],
+  });
   assert.equal(code, 1);
   assert.equal(stderr.match(/^coffer: cannot listen on /gm)?.length, 1, stderr);
 });

@@ -5,7 +5,10 @@ import { createOperational } from "../../src/server/operational.js";
 
 const metrics = new Metrics();
 const ask = async (ready: () => Promise<void>, rawPath = "/-/ready"): Promise<[number, string]> => {
-  const { status, body } = await createOperational(metrics, ready)({ kind: "operational", rawPath, query: new Map(), method: "GET" });
+  const { status, body } = await createOperational(
+    metrics,
+    ready,
+  )({ kind: "operational", rawPath, query: new Map(), method: "GET" });
   return [status, body instanceof Uint8Array ? Buffer.from(body).toString("utf8") : ""];
 };
 
