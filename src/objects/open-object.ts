@@ -3,21 +3,24 @@
  * UploadPartCopy, so that there is one way to read and one place where integrity is judged.
  * Source: DESIGN §4 (GET); docs/spec/objects.md §3.
  */
+import { isDeepStrictEqual } from "node:util";
 import { SealIntegrityError, verifyManifest } from "@coffer/seal";
+import { isIntegrityError } from "../lib/errors.js";
 import type { Secret } from "../lib/secret.js";
 import type { Call } from "../gate/contract.js";
-import { BlobMissing } from "../stores/contract.js";
-import { RecordIntegrityError } from "../stores/records.js";
+import { BlobMissing, BlobShort } from "../stores/contract.js";
 import { isCustomerKeyOf, openDataKeys, type DataKeys } from "./data-keys.js";
 import type { Room } from "./deps.js";
 import { hasCustomerHeaders, parseCustomerKey, wrongCustomerKey, type CustomerHeaders } from "./encryption.js";
 import { invalidRequest } from "./errors.js";
 import { manifestBytes } from "./manifest.js";
-import { PartTableIntegrityError, readPartTable, slicesOf, type PartSlice } from "./part-table.js";
+import { readPartTable, slicesOf, type PartSlice } from "./part-table.js";
 import type { ByteRange } from "./ranges.js";
 import type { PresentObject } from "./read-facts.js";
 import { BodyGone, openSegmentBytes } from "./sealing.js";
+import { emptyBytes } from "./sources.js";
 import { checkTransport } from "./transport.js";
+import { readVersion } from "./versions.js";
 
 /**
  * The customer key that this read needs, verified against the object's check value; undefined for other modes.
@@ -46,8 +49,23 @@ export function customerKeyFor(
   throw wrongCustomerKey();
 }
 
-/** The body is gone although the head said where it is: read the head again. */
+/** The body is gone since the head was read: read the head again. */
 export { BodyGone } from "./sealing.js";
+
+/** The body is gone, or cut, although the version that names it is there: nobody took it away by the house's ways. */
+export class BodyLostIntegrityError extends Error {
+  override readonly name = "BodyLostIntegrityError";
+}
+
+/** What `error` means to who reads `present`: a body that is gone was replaced, or is lost. */
+async function meaningOf(room: Room, { bucket, key, version, object }: PresentObject, error: unknown): Promise<unknown> {
+  if (error instanceof BlobShort) return new BodyLostIntegrityError("the body is cut", { cause: error });
+  if (!(error instanceof BlobMissing) && !(error instanceof BodyGone)) return error;
+  const now = await readVersion(room, bucket.record.incarnation, key, version.record.versionId);
+  const isNamed = isDeepStrictEqual(now?.record.object?.body, object.body);
+  if (isNamed) return new BodyLostIntegrityError("the body is lost", { cause: error });
+  return error instanceof BodyGone ? error : new BodyGone("blob", { cause: error });
+}
 
 /** An object whose data key is open and whose manifest has been verified. */
 export interface OpenedObject {
@@ -63,7 +81,8 @@ export interface OpenedObject {
 /**
  * @throws ServiceError what KMS or the customer key check refuses
  * @throws BodyGone when the object was replaced meanwhile
- * @throws SealIntegrityError, PartTableIntegrityError when what is stored is not what was written (logged as integrity event)
+ * @throws SealIntegrityError, PartTableIntegrityError, BodyLostIntegrityError when what is stored is not what was written
+ *   (logged as integrity event)
  */
 export async function openObject(
   room: Room,
@@ -83,7 +102,8 @@ export async function openObject(
       dataKeys.wipe();
       throw error;
     }
-  } catch (error) {
+  } catch (thrown) {
+    const error = await meaningOf(room, present, thrown);
     reportIntegrity(room, call, present, error);
     throw error;
   } finally {
@@ -133,9 +153,10 @@ async function* bytesOf(
 async function* guarded(room: Room, call: Call, present: PresentObject, bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   try {
     yield* bytes;
-  } catch (error) {
+  } catch (thrown) {
+    const error = await meaningOf(room, present, thrown);
     reportIntegrity(room, call, present, error);
-    throw error instanceof BlobMissing ? new BodyGone("blob", { cause: error }) : error;
+    throw error;
   }
 }
 
@@ -148,14 +169,20 @@ async function startReading(call: Call, dataKeys: DataKeys, bytes: AsyncGenerato
     dataKeys.wipe();
     throw error;
   });
+  if (first.done === true) {
+    dataKeys.wipe();
+    return emptyBytes();
+  }
   let pending: IteratorResult<Buffer> | undefined = first;
   const close = async (): Promise<void> => {
     call.signal.removeEventListener("abort", onAbort);
     await bytes.return(undefined);
     dataKeys.wipe();
   };
-  const onAbort = (): void => void close();
+  const onAbort = (): void =>
+    void close().catch((error: unknown) => call.log.warn({ requestId: call.requestId, err: String(error) }, "body not closed"));
   call.signal.addEventListener("abort", onAbort, { once: true });
+  if (call.signal.aborted) onAbort();
   const iterator: AsyncIterator<Buffer> = {
     async next() {
       const result =
@@ -178,9 +205,7 @@ async function startReading(call: Call, dataKeys: DataKeys, bytes: AsyncGenerato
 
 /** One line that an operator can find, naming object, part and chunk, without a secret. */
 function reportIntegrity(room: Room, call: Call, { bucket, key, version }: PresentObject, error: unknown): void {
-  const isIntegrity =
-    error instanceof SealIntegrityError || error instanceof PartTableIntegrityError || error instanceof RecordIntegrityError;
-  if (!isIntegrity) return;
+  if (!(error instanceof Error) || !isIntegrityError(error)) return;
   const chunk = error instanceof SealIntegrityError ? error.index : undefined;
   room.log.error(
     {

@@ -48,4 +48,4 @@ export async function fromBytes(bytes: AsyncIterable<Uint8Array>, algorithms: re
 }
 
 /** An empty body, for requests without one. */
-export const emptyBytes = async function* (): AsyncGenerator<Uint8Array> {};
+export const emptyBytes = async function* (): AsyncGenerator<Buffer> {};

@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { resolveRange } from "./blob-range.js";
 import { BufferPool } from "./buffer-pool.js";
-import { BlobMissing, StoreError, type BlobRange, type BlobReadOptions } from "./contract.js";
+import { BlobMissing, BlobShort, StoreError, type BlobRange, type BlobReadOptions } from "./contract.js";
 import { errorCode } from "./system-error.js";
 
 export const PIECE_BYTES = 1024 * 1024;
@@ -78,7 +78,7 @@ function startRead(handle: FileHandle, position: number, length: number, options
 async function readFully(handle: FileHandle, into: Buffer, position: number): Promise<Buffer> {
   for (let filled = 0; filled < into.length; ) {
     const { bytesRead } = await handle.read(into, filled, into.length - filled, position + filled);
-    if (bytesRead === 0) throw new StoreError("a blob became shorter while it was read");
+    if (bytesRead === 0) throw new BlobShort("a blob became shorter while it was read");
     filled += bytesRead;
   }
   return into;

@@ -116,7 +116,7 @@ export interface BlobStore {
   put(id: BlobId, bytes: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<number>;
   /**
    * The blob's bytes, or those of `range`, in pieces of the engine's choice.
-   * @throws BlobMissing when there is no such blob (on the first pull); StoreError on failure or a short file
+   * @throws BlobMissing when there is no such blob (on the first pull); BlobShort when the range leaves it; StoreError
    */
   get(id: BlobId, range?: BlobRange, options?: BlobReadOptions): AsyncIterable<Buffer>;
   /** Size in bytes, or undefined. */
@@ -132,3 +132,5 @@ export class StoreError extends Error {
   override readonly name = "StoreError";
 }
 export class BlobMissing extends StoreError {}
+/** The blob ends before the range that was asked for. */
+export class BlobShort extends StoreError {}

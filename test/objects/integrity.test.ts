@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { BlobStore } from "../../src/stores/contract.js";
 import { memoryBlobStore } from "../../src/stores/memory-blobs.js";
+import { DataKeys } from "../../src/objects/data-keys.js";
 import { PendingBlob } from "../../src/objects/ledger.js";
 import { newOrphanSearch, orphanStep, sweepStep } from "../../src/objects/sweep.js";
 import { Space } from "../../src/stores/spaces.js";
@@ -64,6 +65,78 @@ test("a changed blob: an error before the first byte or a broken stream, an inte
   blobs.change = flip(56 + 65552 + 10);
   assert.ok((await world.get("k", { Range: "bytes=0-65535" })).bytes.equals(bytes.subarray(0, 65536)));
   await assert.rejects(world.get("k", { Range: "bytes=65536-65540" }));
+});
+
+test("a body that is lost or cut is an integrity event for every reader, and never \"try again\"", async () => {
+  const world = new World();
+  await world.bucket();
+  const span = async (space: number): Promise<Buffer[]> =>
+    (await world.store.range({ from: Buffer.from([space]), to: Buffer.from([space + 1]), limit: 10 })).map((entry) => entry.key);
+  await world.put("inline", "x");
+  await world.store.commit({ deletes: await span(Space.bodies) });
+  await world.put("blob", pattern(300_000));
+  const [lost = ""] = await world.blobs.list(undefined, 1);
+  await world.blobs.delete(lost);
+  await world.put("cut", pattern(300_000));
+  const [cut = ""] = await world.blobs.list(undefined, 1);
+  const sealed = await collect(world.blobs.get(cut));
+  await world.blobs.delete(cut);
+  await world.blobs.put(cut, new TestBody(sealed.subarray(0, 100_000)));
+  const { UploadId } = await world.s3("CreateMultipartUpload", { Bucket: "bucket", Key: "parts" });
+  const part = await world.s3("UploadPart", { Bucket: "bucket", Key: "parts", UploadId, PartNumber: 1 }, { body: pattern(10) });
+  const Parts = [{ PartNumber: 1, ETag: part["ETag"] }];
+  await world.s3("CompleteMultipartUpload", { Bucket: "bucket", Key: "parts", UploadId, MultipartUpload: { Parts } });
+  await world.store.commit({ deletes: await span(Space.partTables) });
+  for (const [Key, Range] of [["inline"], ["blob"], ["blob", "bytes=1-2"], ["cut", "bytes=250000-250001"], ["parts"]] as const) {
+    const copy = { Bucket: "bucket", Key: "copy", CopySource: `bucket/${Key}` };
+    const reads = [() => world.get(Key, { Range }), ...(Range === undefined ? [() => world.s3("CopyObject", copy)] : [])];
+    for (const read of reads) {
+      world.logged.length = 0;
+      await assert.rejects(read(), { name: "BodyLostIntegrityError" });
+      const events = world.logged.filter((line) => line.fields["event"] === "integrity");
+      assert.deepEqual(events.map(({ level, fields }) => [level, fields["key"]]), [["error", Key]]);
+    }
+  }
+  await refused(world.get("copy"), "NoSuchKey");
+});
+
+test("data keys are wiped when a body ends, is empty and never read, is given up, or fails", async () => {
+  const blobs = new OpenBlobs();
+  const world = new World({ blobs });
+  await world.bucket();
+  await world.put("big", pattern(300_000));
+  await world.put("empty", "");
+  const { wipe } = DataKeys.prototype;
+  let wiped = new WeakSet<DataKeys>();
+  let count = 0;
+  DataKeys.prototype.wipe = function (this: DataKeys): void {
+    if (!wiped.has(this)) count++;
+    wiped.add(this);
+    wipe.call(this);
+  };
+  const body = async (Key: string): Promise<AsyncIterable<Buffer>> => {
+    wiped = new WeakSet();
+    count = 0;
+    return (await world.s3("GetObject", { Bucket: "bucket", Key }))["Body"] as AsyncIterable<Buffer>;
+  };
+  try {
+    const whole = await body("big");
+    assert.equal(count, 0);
+    await collect(whole);
+    assert.equal(count, 1);
+    await body("empty");
+    assert.equal(count, 1);
+    for await (const piece of await body("big")) {
+      assert.ok(piece.length > 0);
+      break;
+    }
+    assert.equal(count, 1);
+    blobs.change = flip(-1);
+    await assert.rejects(async () => collect(await body("big")));
+    assert.equal(count, 1);
+  } finally {
+    DataKeys.prototype.wipe = wipe;
+  }
 });
 
 test("an inline body put in another object's place is detected", async () => {
