@@ -3,7 +3,9 @@
  * and the JSON and query services sign the body itself, so for those the body is read (bounded) first.
  */
 import type { Principal } from "../policy/types.js";
-import { expiredSessionToken, invalidSessionToken, missingAuthentication, refusedSignature, unknownAccessKey, wrongRegion } from "../wire/auth-errors.js";
+import {
+  expiredSessionToken, invalidSessionToken, missingAuthentication, refusedSignature, unknownAccessKey, wrongRegion,
+} from "../wire/auth-errors.js";
 import { parseAuthorization, peekScope, type AuthorizationClaim, type SignatureClaim } from "../wire/authorization.js";
 import { bodyOf } from "../wire/codec.js";
 import type { RoutedForm, RoutedOperation } from "../wire/contract.js";
@@ -45,22 +47,24 @@ export async function authenticate(
   const claimed = await findClaim(deps, incoming, routed, nowMs);
   const { service, operation } = routed;
   const isS3 = service === "s3" || service === "s3-control";
-  return prove(deps, incoming, { ...claimed, routed, body: isS3 ? undefined : await readFirst(incoming, service, bodyOf(service, operation).limitBytes) });
+  const body = isS3 ? undefined : await readFirst(incoming, service, bodyOf(service, operation).limitBytes);
+  return prove(deps, incoming, { ...claimed, routed, body });
 }
 
 /** Whose signature it claims to be is asked before the form is read, and again when the form has named the service. */
-async function authenticateForm(deps: GateDependencies, incoming: Receiving, form: RoutedForm, nowMs: number): Promise<Authenticated> {
+async function authenticateForm(
+  deps: GateDependencies, incoming: Receiving, form: RoutedForm, nowMs: number,
+): Promise<Authenticated> {
   const scoped = peekScope(incoming.head)?.service;
   const early = scoped === "iam" || scoped === "sts" ? scoped : undefined;
-  if (early !== undefined) await findCredential(deps, early, signed(parseAuthorization(incoming.head, { service: early, nowMs }), early), nowMs);
+  if (early !== undefined) {
+    const claim = parseAuthorization(incoming.head, { service: early, nowMs });
+    if (claim.kind === "anonymous") throw missingAuthentication(early);
+    await findCredential(deps, early, claim, nowMs);
+  }
   const body = await readFirst(incoming, early ?? "sts", early === undefined ? UNSIGNED_FORM_LIMIT_BYTES : FORM_LIMIT_BYTES);
   const routed = routeForm(form, body.bytes, scoped);
   return prove(deps, incoming, { ...(await findClaim(deps, incoming, routed, nowMs)), routed, body });
-}
-
-function signed(claim: AuthorizationClaim, service: Service): SignatureClaim {
-  if (claim.kind === "anonymous") throw missingAuthentication(service);
-  return claim;
 }
 
 interface Claimed {
@@ -70,7 +74,9 @@ interface Claimed {
 }
 
 /** @throws ServiceError also where an anonymous call cannot be right */
-async function findClaim(deps: GateDependencies, { head }: Incoming, { service, operation }: RoutedOperation, nowMs: number): Promise<Claimed> {
+async function findClaim(
+  deps: GateDependencies, { head }: Incoming, { service, operation }: RoutedOperation, nowMs: number,
+): Promise<Claimed> {
   const claim = parseAuthorization(head, { service, nowMs });
   if (claim.kind !== "anonymous") return { claim, credential: await findCredential(deps, service, claim, nowMs) };
   // A browser form carries its signature in its fields; post-object.ts proves it.
@@ -79,7 +85,8 @@ async function findClaim(deps: GateDependencies, { head }: Incoming, { service, 
 }
 
 function prove(
-  deps: GateDependencies, { head }: Incoming, { claim, credential, routed, body }: Claimed & { routed: RoutedOperation; body: HashedBody | undefined },
+  deps: GateDependencies, { head }: Incoming,
+  { claim, credential, routed, body }: Claimed & { routed: RoutedOperation; body: HashedBody | undefined },
 ): Authenticated {
   if (claim.kind === "anonymous" || credential === undefined) {
     return { principal: ANONYMOUS, authentication: { type: "Anonymous" }, routed, claim, signature: undefined, body: body?.bytes };
@@ -116,7 +123,9 @@ export async function findCredential(
   }
 }
 
-async function readFirst({ head, body, sendContinue, memory }: Receiving, service: Service, limitBytes: number): Promise<HashedBody> {
+async function readFirst(
+  { head, body, sendContinue, memory }: Receiving, service: Service, limitBytes: number,
+): Promise<HashedBody> {
   memory.take(head, service, limitBytes);
   return readHashedBody({ head, stream: body, service, limitBytes, onStart: sendContinue });
 }
