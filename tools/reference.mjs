@@ -24,13 +24,20 @@ else if (wanted !== text) {
 }
 
 function table() {
-  const rows = [...OPTIONS, CONFIG_OPTION].flatMap((spec) => (spec.secret === true ? [row(spec), row(fileOf(spec))] : [row(spec)]));
+  const rows = [...OPTIONS, CONFIG_OPTION].flatMap((spec) =>
+    spec.secret === true ? [row(spec), row(fileOf(spec))] : [row(spec)],
+  );
   return `| flag | environment | default | meaning |\n|---|---|---|---|\n${rows.join("")}`;
 }
 
 /** A secret may also come from a file. */
 function fileOf({ name }) {
-  return { name: `${name}-file`, kind: "path", hint: "FILE", about: `\`--${name}\`, read from this file; white space at its end does not count` };
+  return {
+    name: `${name}-file`,
+    kind: "path",
+    hint: "FILE",
+    about: `\`--${name}\`, read from this file; white space at its end does not count`,
+  };
 }
 
 function row({ name, kind, hint, about, fallback, choices }) {

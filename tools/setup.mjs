@@ -13,7 +13,9 @@ const at = (...parts) => join(root, ...parts);
 
 export function setup() {
   requireNode();
-  const lock = createHash("sha256").update(readFileSync(at("package-lock.json"))).digest("hex");
+  const lock = createHash("sha256")
+    .update(readFileSync(at("package-lock.json")))
+    .digest("hex");
   if (readIfThere(at("node_modules", ".coffer-lock")) !== lock) {
     run("npm", ["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"], "installing");
     writeFileSync(at("node_modules", ".coffer-lock"), lock);

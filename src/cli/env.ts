@@ -7,8 +7,12 @@ export function printEnvironment(config: Config): void {
   const endpoint = readEndpointFile(config);
   if (endpoint === undefined) throw new ConfigError(`no ${endpointPath(config)}: start the server first`);
   const given = config.rootCredential;
-  const credential = given === undefined ? readRootCredential(config) : { accessKeyId: given.accessKeyId, secretAccessKey: given.secretAccessKey.utf8() };
-  if (credential === undefined) throw new ConfigError(`no ${rootCredentialPath(config)}: give the credential, or run coffer root reset`);
+  const credential =
+    given === undefined
+      ? readRootCredential(config)
+      : { accessKeyId: given.accessKeyId, secretAccessKey: given.secretAccessKey.utf8() };
+  if (credential === undefined)
+    throw new ConfigError(`no ${rootCredentialPath(config)}: give the credential, or run coffer root reset`);
   const url = endpoint.httpUrl ?? endpoint.httpsUrl ?? "";
   const variables: Record<string, string> = {
     AWS_ACCESS_KEY_ID: credential.accessKeyId,

@@ -2,7 +2,13 @@
 import { ServiceError } from "../lib/errors.js";
 import { DAY_MS, MINUTE_MS } from "../lib/clock.js";
 import type {
-  DataKey, Event, InspectObjectResponse, LookupAuditEventsResponse, ObjectEncryption, Segment, Version,
+  DataKey,
+  Event,
+  InspectObjectResponse,
+  LookupAuditEventsResponse,
+  ObjectEncryption,
+  Segment,
+  Version,
 } from "../wire/tables/coffer-types.js";
 import { ConfigError } from "../server/config.js";
 import { parseObjectAddress, serviceOf, type Ask, type Environment } from "./service.js";
@@ -29,7 +35,7 @@ async function inspectAll(ask: Ask, question: object): Promise<InspectObjectResp
   const first = (await ask("InspectObject", question)) as InspectObjectResponse;
   const segments = [...first.Segments];
   let bodies = first.Integrity.Bodies;
-  for (let next = first.NextPartNumberMarker; next !== undefined; ) {
+  for (let next = first.NextPartNumberMarker; next !== undefined;) {
     // The same version, should another become current meanwhile.
     const version = first.VersionId === undefined ? {} : { VersionId: first.VersionId };
     const page = (await ask("InspectObject", { ...question, ...version, PartNumberMarker: next })) as InspectObjectResponse;
@@ -112,7 +118,7 @@ function describe(found: InspectObjectResponse, made: KeyEvents): string[] {
 }
 
 const MODES: Readonly<Record<ObjectEncryption["Mode"], string>> = {
-  "AES256": "SSE-S3 (AES256)",
+  AES256: "SSE-S3 (AES256)",
   "aws:kms": "SSE-KMS (aws:kms)",
   "aws:kms:dsse": "DSSE-KMS (aws:kms:dsse)",
   "SSE-C": "SSE-C (customer key)",
@@ -142,7 +148,7 @@ function keyLines(key: DataKey, { KmsKeyArn }: ObjectEncryption, made: KeyEvents
   const lines = rows([
     ["wrapped", WRAPPED[WrappedBy]],
     ["ciphertext", CiphertextId],
-    ["material", KmsKeyArn === undefined ? undefined : KeyMaterialId ?? "not shown: needs kms:DescribeKey on the key"],
+    ["material", KmsKeyArn === undefined ? undefined : (KeyMaterialId ?? "not shown: needs kms:DescribeKey on the key")],
     ["made by", event === undefined ? undefined : `${event.EventName} ${event.EventId}`],
     ["made at", event === undefined ? undefined : `${shownTime(event.EventTime)} for ${event.Username ?? "?"}`],
   ]);

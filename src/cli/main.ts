@@ -33,10 +33,13 @@ export async function main(argv: readonly string[]): Promise<void> {
     await resetRoot(config);
   });
   const key = program.command("key").description("the key file");
-  configured(key.command("backup").description("copy the key file safely").argument("<file>", "where to; must not exist"), async (config, target) => {
-    const { backupKeyFile } = await import("./key-backup.js");
-    backupKeyFile(config, target ?? "");
-  });
+  configured(
+    key.command("backup").description("copy the key file safely").argument("<file>", "where to; must not exist"),
+    async (config, target) => {
+      const { backupKeyFile } = await import("./key-backup.js");
+      backupKeyFile(config, target ?? "");
+    },
+  );
   asking(program);
   try {
     await program.parseAsync(argv, { from: "user" });
@@ -52,12 +55,14 @@ export async function main(argv: readonly string[]): Promise<void> {
 function messageOf(error: Error): string {
   if (error instanceof ServiceError) return printable(`${error.code}: ${error.message}`);
   const expected = error instanceof ConfigError || error.name === "KeyFileProblem" || error.name === "StoreError";
-  return expected ? error.message : error.stack ?? error.message;
+  return expected ? error.message : (error.stack ?? error.message);
 }
 
 /** Commands that ask a running server, as whoever the environment's credentials are. */
 function asking(program: Command): void {
-  program.command("inspect").description("how an object is encrypted and stored (AWS_… variables say where and as whom)")
+  program
+    .command("inspect")
+    .description("how an object is encrypted and stored (AWS_… variables say where and as whom)")
     .argument("<object>", "s3://BUCKET/KEY")
     .option("--version-id <ID>", "a version other than the latest")
     .option("--json", "the server's answer")
@@ -65,7 +70,9 @@ function asking(program: Command): void {
       const { inspect } = await import("./inspect.js");
       await inspect(object, options, process.env);
     });
-  program.command("audit").description("who did what with which key, newest first (AWS_… variables say where and as whom)")
+  program
+    .command("audit")
+    .description("who did what with which key, newest first (AWS_… variables say where and as whom)")
     .option("--object <s3://BUCKET/KEY>", "events of this object, and of the keys that opened it")
     .option("--bucket <NAME>", "events of this bucket and its objects")
     .option("--key <ARN>", "uses of this KMS key")
@@ -85,9 +92,13 @@ function asking(program: Command): void {
 /** Gives a command the options of the one schema. */
 function configured(command: Command, action: (config: Config, argument: string | undefined) => Promise<void>): void {
   for (const spec of [...OPTIONS, CONFIG_OPTION]) {
-    const hint = spec.kind === "switch" ? "" : spec.kind === "list" ? ` <${spec.hint ?? "value…"}>` : ` <${spec.hint ?? "value"}>`;
+    const hint =
+      spec.kind === "switch" ? "" : spec.kind === "list" ? ` <${spec.hint ?? "value…"}>` : ` <${spec.hint ?? "value"}>`;
     const fallback = spec.fallback === undefined ? "" : ` (default ${spec.fallback})`;
-    const option = new Option(`--${spec.name}${hint.replace(/…>$/, "...>")}`, `${spec.about}${fallback} [${environmentName(spec.name)}]`);
+    const option = new Option(
+      `--${spec.name}${hint.replace(/…>$/, "...>")}`,
+      `${spec.about}${fallback} [${environmentName(spec.name)}]`,
+    );
     if (spec.choices !== undefined) option.choices([...spec.choices]);
     command.addOption(option);
     if (spec.secret === true) command.addOption(new Option(`--${spec.name}-file <FILE>`, `${spec.about}, read from a file`));

@@ -19,7 +19,9 @@ export async function resetRoot(config: Config): Promise<void> {
     writeRootCredential(config, credential);
     process.stdout.write(`a new root credential of account ${config.accountId} is in ${rootCredentialPath(config)}\n`);
     if (process.stdout.isTTY) {
-      process.stdout.write(`  AWS_ACCESS_KEY_ID=${credential.accessKeyId}\n  AWS_SECRET_ACCESS_KEY=${credential.secretAccessKey}\n`);
+      process.stdout.write(
+        `  AWS_ACCESS_KEY_ID=${credential.accessKeyId}\n  AWS_SECRET_ACCESS_KEY=${credential.secretAccessKey}\n`,
+      );
     }
   } finally {
     await app.close();

@@ -14,7 +14,8 @@ export function addressSet(cidrs: readonly string[]): AddressSet {
     const family = isIP(address);
     const width = family === 4 ? 32 : 128;
     const prefix = bits === undefined ? width : Number(bits);
-    if (family === 0 || !Number.isInteger(prefix) || prefix < 0 || prefix > width || bits === "") throw new Error(`${JSON.stringify(cidr)} is no CIDR`);
+    if (family === 0 || !Number.isInteger(prefix) || prefix < 0 || prefix > width || bits === "")
+      throw new Error(`${JSON.stringify(cidr)} is no CIDR`);
     list.addSubnet(address, prefix, family === 4 ? "ipv4" : "ipv6");
   }
   return {

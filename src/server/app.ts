@@ -62,9 +62,17 @@ export async function openApp(config: Config, clock: Clock, log: Log): Promise<A
     const { accessKeyId, secretAccessKey } = config.rootCredential;
     iam.runtime.set(accessKeyId, { accountId: config.accountId, secretAccessKey: secretAccessKey.utf8() });
   }
-  const kms = openKms({ records, keyring: storage.keyring, principals: iam.principals, recordEvent: (event) => audit.append(kmsEvent(event)) });
+  const kms = openKms({
+    records,
+    keyring: storage.keyring,
+    principals: iam.principals,
+    recordEvent: (event) => audit.append(kmsEvent(event)),
+  });
   const room = openRoom({
-    records, clock, log, houseKeyArn,
+    records,
+    clock,
+    log,
+    houseKeyArn,
     blobs: storage.stores.blobs,
     principals: iam.principals,
     canonicalIdOf: (accountId) => iam.accounts.canonicalIdOf(accountId),
@@ -79,10 +87,17 @@ export async function openApp(config: Config, clock: Clock, log: Log): Promise<A
     },
   });
   const registry = new Registry([
-    ...iam.operations, ...kmsOperations(kms), ...roomOperations(room), ...bucketConfigOperations(room), lookupAuditEvents(auditLog),
+    ...iam.operations,
+    ...kmsOperations(kms),
+    ...roomOperations(room),
+    ...bucketConfigOperations(room),
+    lookupAuditEvents(auditLog),
   ]);
   const gate = new Gate({
-    registry, audit, clock, log,
+    registry,
+    audit,
+    clock,
+    log,
     directory: iam.directory,
     store: storage.stores.metadata,
     routing: { domains: ["localhost", ...config.domains] },
@@ -93,7 +108,10 @@ export async function openApp(config: Config, clock: Clock, log: Log): Promise<A
   // Each process knows the uses that it has seen: no job of one process could write them all.
   let flushUses: NodeJS.Timeout | undefined;
   return {
-    gate, iam, kms, metrics,
+    gate,
+    iam,
+    kms,
+    metrics,
     operations: registry.all(),
     ready: () => checkReady(storage, audit),
     startJobs: () => {
@@ -136,7 +154,8 @@ async function checkReady(storage: Storage, audit: AuditFile | AuditRing): Promi
 
 /** Where this process records, and where it finds what every process has recorded. With `--memory` nothing is written. */
 function openAudit(config: Config, clock: Clock) {
-  if (!config.memory) return { audit: new AuditFile(config.auditDir, clock.now(), clock), auditLog: auditDirectory(config.auditDir) };
+  if (!config.memory)
+    return { audit: new AuditFile(config.auditDir, clock.now(), clock), auditLog: auditDirectory(config.auditDir) };
   const ring = new AuditRing(clock);
   return { audit: ring, auditLog: ring };
 }

@@ -52,7 +52,9 @@ function extensions({ use }: CertificateRequest, spki: Buffer): Buffer[] {
     const basic = extension("2.5.29.19", true, sequence(BOOLEAN_TRUE, integer(Buffer.from([0]))));
     return [basic, extension("2.5.29.15", true, bits(0x06, 1)), subjectKeyId];
   }
-  const names = use.names.map((text) => (isIP(text) === 0 ? tagged(0x82, Buffer.from(text, "ascii")) : tagged(0x87, ipBytes(text))));
+  const names = use.names.map((text) =>
+    isIP(text) === 0 ? tagged(0x82, Buffer.from(text, "ascii")) : tagged(0x87, ipBytes(text)),
+  );
   return [
     extension("2.5.29.19", true, sequence()),
     extension("2.5.29.15", true, bits(0x80, 7)),
@@ -70,7 +72,8 @@ function extension(id: string, critical: boolean, value: Buffer): Buffer {
 
 const bits = (value: number, unused: number): Buffer => tagged(0x03, Buffer.from([unused, value]));
 const sequence = (...parts: Buffer[]): Buffer => tagged(0x30, Buffer.concat(parts));
-const name = (common: string): Buffer => sequence(tagged(0x31, sequence(oid("2.5.4.3"), tagged(0x0c, Buffer.from(common, "utf8")))));
+const name = (common: string): Buffer =>
+  sequence(tagged(0x31, sequence(oid("2.5.4.3"), tagged(0x0c, Buffer.from(common, "utf8")))));
 
 function tagged(tag: number, content: Buffer): Buffer {
   const { length } = content;
@@ -85,7 +88,10 @@ function integer(bytes: Buffer): Buffer {
 
 /** UTCTime before 2050, GeneralizedTime after. */
 function time(ms: number): Buffer {
-  const text = new Date(ms).toISOString().replace(/[-:T]/g, "").replace(/\.\d+Z$/, "Z");
+  const text = new Date(ms)
+    .toISOString()
+    .replace(/[-:T]/g, "")
+    .replace(/\.\d+Z$/, "Z");
   return ms < Date.UTC(2050, 0, 1) ? tagged(0x17, Buffer.from(text.slice(2), "ascii")) : tagged(0x18, Buffer.from(text, "ascii"));
 }
 
@@ -106,5 +112,7 @@ function ipBytes(address: string): Buffer {
   const left = head === "" ? [] : head.split(":");
   const right = tail === "" ? [] : tail.split(":");
   const middle = address.includes("::") ? Array<string>(8 - left.length - right.length).fill("0") : [];
-  return Buffer.from([...left, ...middle, ...right].flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 255]));
+  return Buffer.from(
+    [...left, ...middle, ...right].flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 255]),
+  );
 }

@@ -60,7 +60,8 @@ export function loadConfig(flags: RawOptions, environment: NodeJS.ProcessEnv): C
   const region = pattern(values, "region", /^[a-z0-9-]{1,32}$/, "a region name");
   const listen = values.address("listen");
   const tlsListen = values.address("tls-listen");
-  if (listen === undefined && tlsListen === undefined) throw new ConfigError("--listen and --tls-listen are both off: nothing to serve");
+  if (listen === undefined && tlsListen === undefined)
+    throw new ConfigError("--listen and --tls-listen are both off: nothing to serve");
   return {
     dataDir,
     keyFile,
@@ -72,7 +73,7 @@ export function loadConfig(flags: RawOptions, environment: NodeJS.ProcessEnv): C
     regions: [...new Set([region, ...values.list("regions")])],
     rootCredential: rootCredential(values),
     seedFile: resolved(values.text("seed")),
-    workers: memory ? oneWorker(values) : values.count("workers") ?? availableParallelism(),
+    workers: memory ? oneWorker(values) : (values.count("workers") ?? availableParallelism()),
     logLevel: values.text("log-level") as LogLevel,
     tlsFiles: tlsFiles(values),
     domains: values.list("domain"),
@@ -144,7 +145,8 @@ class Values {
     const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]+)):(\d{1,5})$/.exec(value);
     const host = match?.[1] ?? match?.[2];
     const port = Number(match?.[3]);
-    if (host === undefined || port > 65535) throw new ConfigError(`${name}: expected HOST:PORT or off, not ${JSON.stringify(value)}`);
+    if (host === undefined || port > 65535)
+      throw new ConfigError(`${name}: expected HOST:PORT or off, not ${JSON.stringify(value)}`);
     return { host, port };
   }
 
@@ -175,7 +177,8 @@ function readConfigFile(path: string): RawOptions {
     if (cause instanceof ConfigError) throw cause;
     throw new ConfigError(`config: ${path} is neither JSON nor YAML`, { cause });
   }
-  if (typeof document !== "object" || document === null || Array.isArray(document)) throw new ConfigError(`config: ${path} must hold a mapping`);
+  if (typeof document !== "object" || document === null || Array.isArray(document))
+    throw new ConfigError(`config: ${path} must hold a mapping`);
   const known = new Set(OPTIONS.flatMap(({ name, secret }) => (secret === true ? [name, `${name}-file`] : [name])));
   const out: Record<string, string | boolean | readonly string[]> = {};
   for (const [name, value] of Object.entries(document)) {
@@ -188,7 +191,8 @@ function readConfigFile(path: string): RawOptions {
   return out;
 }
 
-const xdg = (environment: NodeJS.ProcessEnv, name: string, fallback: string): string => environment[name] || join(homedir(), fallback);
+const xdg = (environment: NodeJS.ProcessEnv, name: string, fallback: string): string =>
+  environment[name] || join(homedir(), fallback);
 const resolved = (path: string | undefined): string | undefined => (path === undefined ? undefined : resolve(path));
 
 function pattern(values: Values, name: string, wanted: RegExp, what: string): string {
@@ -201,7 +205,8 @@ function rootCredential(values: Values): Config["rootCredential"] {
   const accessKeyId = values.text("root-access-key-id");
   const secretAccessKey = values.secret("root-secret-access-key");
   if (accessKeyId === undefined && secretAccessKey === undefined) return undefined;
-  if (accessKeyId === undefined || secretAccessKey === undefined) throw new ConfigError("root-access-key-id and root-secret-access-key go together");
+  if (accessKeyId === undefined || secretAccessKey === undefined)
+    throw new ConfigError("root-access-key-id and root-secret-access-key go together");
   if (!/^\w{16,128}$/.test(accessKeyId)) throw new ConfigError("root-access-key-id: expected 16 to 128 letters and digits");
   if (secretAccessKey.bytes.length < 16) throw new ConfigError("root-secret-access-key: expected at least 16 characters");
   return { accessKeyId, secretAccessKey };

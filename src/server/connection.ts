@@ -43,6 +43,6 @@ export function connectionFacts(request: IncomingMessage, rules: ConnectionRules
 /** The right-most address that is no trusted proxy; undefined when there is none or the list is garbled before it. */
 function forwardedFor(request: IncomingMessage, proxies: AddressSet): string | undefined {
   const header = request.headers["x-forwarded-for"];
-  const hops = (Array.isArray(header) ? header.join(",") : header ?? "").split(",").map((hop) => unmapped(hop.trim()));
+  const hops = (Array.isArray(header) ? header.join(",") : (header ?? "")).split(",").map((hop) => unmapped(hop.trim()));
   return hops.reverse().find((hop) => !proxies.has(hop)) || undefined;
 }

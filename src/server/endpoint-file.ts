@@ -32,7 +32,8 @@ export function writeRootCredential(config: Config, credential: RootCredentialFi
   replacePrivateFile(rootCredentialPath(config), `${JSON.stringify(credential, undefined, 2)}\n`);
 }
 
-export const readEndpointFile = (config: Config): EndpointFile | undefined => readJson(endpointPath(config)) as EndpointFile | undefined;
+export const readEndpointFile = (config: Config): EndpointFile | undefined =>
+  readJson(endpointPath(config)) as EndpointFile | undefined;
 export const readRootCredential = (config: Config): RootCredentialFile | undefined =>
   readJson(rootCredentialPath(config)) as RootCredentialFile | undefined;
 

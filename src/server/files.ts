@@ -31,7 +31,7 @@ function writeTemporary(path: string, text: string): string {
   const fd = openSync(temporary, "wx", 0o600);
   try {
     const bytes = Buffer.from(text, "utf8");
-    for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
+    for (let written = 0; written < bytes.length;) written += writeSync(fd, bytes, written);
     fsyncSync(fd);
   } finally {
     closeSync(fd);

@@ -43,7 +43,12 @@ interface Received {
   continueUnsent(): boolean;
 }
 
-function incomingOf(deps: HandlerDependencies, request: IncomingMessage, response: ServerResponse, continueRequested: boolean): Received {
+function incomingOf(
+  deps: HandlerDependencies,
+  request: IncomingMessage,
+  response: ServerResponse,
+  continueRequested: boolean,
+): Received {
   const aborter = new AbortController();
   let continueUnsent = continueRequested;
   response.once("close", () => aborter.abort());
@@ -62,7 +67,10 @@ function incomingOf(deps: HandlerDependencies, request: IncomingMessage, respons
   return { incoming, continueUnsent: () => continueUnsent };
 }
 
-function facts(request: IncomingMessage, rules: ConnectionRules): Pick<Incoming, "head" | "sourceIp" | "secureEnoughForSse" | "tlsVersion"> {
+function facts(
+  request: IncomingMessage,
+  rules: ConnectionRules,
+): Pick<Incoming, "head" | "sourceIp" | "secureEnoughForSse" | "tlsVersion"> {
   const connection = connectionFacts(request, rules);
   const head: RequestHead = {
     method: request.method ?? "",
@@ -71,5 +79,10 @@ function facts(request: IncomingMessage, rules: ConnectionRules): Pick<Incoming,
     rawHeaders: request.rawHeaders,
     secure: connection.secure,
   };
-  return { head, sourceIp: connection.sourceIp, secureEnoughForSse: connection.secureEnoughForSse, tlsVersion: connection.tlsVersion };
+  return {
+    head,
+    sourceIp: connection.sourceIp,
+    secureEnoughForSse: connection.secureEnoughForSse,
+    tlsVersion: connection.tlsVersion,
+  };
 }

@@ -2,7 +2,13 @@
  * The HTTP face: node:http servers with every limit set, one handler. No web framework: S3 operations are no paths,
  * bodies stream, and authorization is decided before `100 Continue`.
  */
-import { createServer as createHttpServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { once } from "node:events";
@@ -43,12 +49,27 @@ export async function listenHttp(address: HostPort, handler: Handler): Promise<L
 }
 
 export async function listenHttps(address: HostPort, material: TlsMaterial, handler: Handler, log: Log): Promise<Listener> {
-  const server: HttpsServer = createHttpsServer({ ...LIMITS, ...loadCredentials(material), minVersion: "TLSv1.2", handshakeTimeout: 10 * SECOND_MS });
-  const stop = watchCredentials(material, (credentials) => server.setSecureContext({ ...credentials, minVersion: "TLSv1.2" }), log);
+  const server: HttpsServer = createHttpsServer({
+    ...LIMITS,
+    ...loadCredentials(material),
+    minVersion: "TLSv1.2",
+    handshakeTimeout: 10 * SECOND_MS,
+  });
+  const stop = watchCredentials(
+    material,
+    (credentials) => server.setSecureContext({ ...credentials, minVersion: "TLSv1.2" }),
+    log,
+  );
   return start(server, "https", address, handler, stop);
 }
 
-async function start(server: Server | HttpsServer, scheme: string, { host, port }: HostPort, handler: Handler, onClose: () => void): Promise<Listener> {
+async function start(
+  server: Server | HttpsServer,
+  scheme: string,
+  { host, port }: HostPort,
+  handler: Handler,
+  onClose: () => void,
+): Promise<Listener> {
   let draining = false;
   const busy = new Set<ServerResponse>();
   const running = new Set<Promise<void>>();
@@ -69,8 +90,10 @@ async function start(server: Server | HttpsServer, scheme: string, { host, port 
     running.add(handled);
     void handled.finally(() => running.delete(handled));
   };
-  const serve = (continueRequested: boolean): RequestListener => (request, response) =>
-    turns.take(request.socket, response, () => run(request, response, continueRequested));
+  const serve =
+    (continueRequested: boolean): RequestListener =>
+    (request, response) =>
+      turns.take(request.socket, response, () => run(request, response, continueRequested));
   // Unlimited here, where Node would drop what is too much; the wire counts them and refuses.
   server.maxHeadersCount = 0;
   server.maxConnections = MAX_CONNECTIONS;

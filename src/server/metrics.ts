@@ -6,14 +6,28 @@ import type { GateEvent } from "../gate/gate.js";
 export class Metrics {
   readonly registry = new Registry();
   readonly #requests = new Counter({
-    name: "coffer_requests_total", help: "Requests answered", labelNames: ["service", "operation", "status", "code"], registers: [this.registry],
+    name: "coffer_requests_total",
+    help: "Requests answered",
+    labelNames: ["service", "operation", "status", "code"],
+    registers: [this.registry],
   });
   readonly #seconds = new Histogram({
-    name: "coffer_request_seconds", help: "Time from the request's head to its answer's head", labelNames: ["service", "operation"],
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60], registers: [this.registry],
+    name: "coffer_request_seconds",
+    help: "Time from the request's head to its answer's head",
+    labelNames: ["service", "operation"],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60],
+    registers: [this.registry],
   });
-  readonly #integrity = new Counter({ name: "coffer_integrity_events_total", help: "Stored data that failed authentication", registers: [this.registry] });
-  readonly #internal = new Counter({ name: "coffer_internal_errors_total", help: "Requests answered 500 for a fault of ours", registers: [this.registry] });
+  readonly #integrity = new Counter({
+    name: "coffer_integrity_events_total",
+    help: "Stored data that failed authentication",
+    registers: [this.registry],
+  });
+  readonly #internal = new Counter({
+    name: "coffer_internal_errors_total",
+    help: "Requests answered 500 for a fault of ours",
+    registers: [this.registry],
+  });
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });

@@ -39,5 +39,9 @@ async function within(ms: number, work: Promise<void>): Promise<void> {
 
 function text(status: number, body: string, type = "text/plain; charset=utf-8"): Answer {
   const bytes = Buffer.from(body, "utf8");
-  return { status, headers: { "content-type": type, "content-length": String(bytes.length), "cache-control": "no-store" }, body: bytes };
+  return {
+    status,
+    headers: { "content-type": type, "content-length": String(bytes.length), "cache-control": "no-store" },
+    body: bytes,
+  };
 }

@@ -22,11 +22,22 @@ export interface OptionSpec {
 
 export const OPTIONS: readonly OptionSpec[] = [
   { name: "data-dir", kind: "path", hint: "DIR", about: "where sealed data lives (default $XDG_DATA_HOME/coffer)" },
-  { name: "key-file", kind: "path", hint: "FILE", about: "the root key, outside the data directory (default $XDG_CONFIG_HOME/coffer/root.key)" },
+  {
+    name: "key-file",
+    kind: "path",
+    hint: "FILE",
+    about: "the root key, outside the data directory (default $XDG_CONFIG_HOME/coffer/root.key)",
+  },
   { name: "listen", kind: "address", hint: "HOST:PORT", fallback: "127.0.0.1:9000", about: "clear HTTP; `off` for none" },
   { name: "tls-listen", kind: "address", hint: "HOST:PORT", fallback: "127.0.0.1:9443", about: "HTTPS; `off` for none" },
   { name: "account-id", kind: "text", hint: "12DIGITS", fallback: "000000000000", about: "account of the root credential" },
-  { name: "region", kind: "text", hint: "NAME", fallback: "us-east-1", about: "region of buckets made without a LocationConstraint" },
+  {
+    name: "region",
+    kind: "text",
+    hint: "NAME",
+    fallback: "us-east-1",
+    about: "region of buckets made without a LocationConstraint",
+  },
   { name: "regions", kind: "list", hint: "NAME…", about: "further regions that this server answers for" },
   { name: "root-access-key-id", kind: "text", hint: "ID", about: "root credential for this run only; not stored" },
   { name: "root-secret-access-key", kind: "text", hint: "SECRET", secret: true, about: "its secret" },
@@ -39,12 +50,33 @@ export const OPTIONS: readonly OptionSpec[] = [
   { name: "trusted-proxies", kind: "list", hint: "CIDR…", about: "peers whose X-Forwarded-Proto and X-Forwarded-For count" },
   { name: "insecure-sse-from", kind: "list", hint: "CIDR…", about: "peers that may use SSE-KMS and SSE-C over clear HTTP" },
   { name: "audit-dir", kind: "path", hint: "DIR", about: "audit log (default: audit/ in the data directory)" },
-  { name: "new-bucket-defaults", kind: "choice", choices: ["aws", "open"], fallback: "aws", about: "aws: ACLs off, public access blocked" },
-  { name: "sse-c-on-new-buckets", kind: "choice", choices: ["block", "allow"], fallback: "block", about: "as AWS since April 2026: block" },
-  { name: "memory", kind: "switch", about: "keep everything in memory; nothing on disk but the local CA in a temporary directory" },
+  {
+    name: "new-bucket-defaults",
+    kind: "choice",
+    choices: ["aws", "open"],
+    fallback: "aws",
+    about: "aws: ACLs off, public access blocked",
+  },
+  {
+    name: "sse-c-on-new-buckets",
+    kind: "choice",
+    choices: ["block", "allow"],
+    fallback: "block",
+    about: "as AWS since April 2026: block",
+  },
+  {
+    name: "memory",
+    kind: "switch",
+    about: "keep everything in memory; nothing on disk but the local CA in a temporary directory",
+  },
 ];
 
 /** `--config FILE`: the file itself is named by flag or environment only. */
-export const CONFIG_OPTION: OptionSpec = { name: "config", kind: "path", hint: "FILE", about: "configuration file (JSON or YAML) with these names as keys" };
+export const CONFIG_OPTION: OptionSpec = {
+  name: "config",
+  kind: "path",
+  hint: "FILE",
+  about: "configuration file (JSON or YAML) with these names as keys",
+};
 
 export const environmentName = (option: string): string => `COFFER_${option.toUpperCase().replaceAll("-", "_")}`;

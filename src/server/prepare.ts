@@ -25,7 +25,10 @@ export interface Prepared {
 
 /** @throws ConfigError, KeyFileProblem, StoreError: the server must not start */
 export async function prepare(config: Config, clock: Clock, log: Log): Promise<Prepared> {
-  const seed = config.seedFile === undefined ? undefined : parseSeed(readSeed(config.seedFile), { account: config.accountId, region: config.region });
+  const seed =
+    config.seedFile === undefined
+      ? undefined
+      : parseSeed(readSeed(config.seedFile), { account: config.accountId, region: config.region });
   const { place, removePlace } = placeFor(config);
   const lock = config.memory ? undefined : await lockData(config);
   let app: App | undefined;
@@ -88,9 +91,16 @@ async function ensureRootCredential(config: Config, app: App): Promise<RootCrede
 
 function rootNotice(config: Config, credential: RootCredentialFile, terminal: boolean): string[] {
   const where = config.memory ? "for this run" : `kept in ${rootCredentialPath(config)}`;
-  const shown = terminal ? [`  AWS_ACCESS_KEY_ID=${credential.accessKeyId}`, `  AWS_SECRET_ACCESS_KEY=${credential.secretAccessKey}`] : [];
-  const hidden = !terminal && config.memory ? ["  not shown: this is no terminal; give --root-access-key-id and --root-secret-access-key"] : [];
-  const backup = config.memory || !existsSync(config.keyFile) ? [] : [`Back up the key file ${config.keyFile}: without it the data is lost (coffer key backup FILE)`];
+  const shown = terminal
+    ? [`  AWS_ACCESS_KEY_ID=${credential.accessKeyId}`, `  AWS_SECRET_ACCESS_KEY=${credential.secretAccessKey}`]
+    : [];
+  const hidden =
+    !terminal && config.memory
+      ? ["  not shown: this is no terminal; give --root-access-key-id and --root-secret-access-key"]
+      : [];
+  const backup =
+    config.memory || !existsSync(config.keyFile)
+      ? []
+      : [`Back up the key file ${config.keyFile}: without it the data is lost (coffer key backup FILE)`];
   return [`A root credential was made for account ${credential.accountId}, ${where}`, ...shown, ...hidden, ...backup];
 }
-

@@ -8,7 +8,12 @@ import type { Answer } from "../gate/gate.js";
 const UNREAD_GRACE_MS = 5000;
 
 /** @throws what the answer's body throws; the connection is broken then */
-export async function respond(request: IncomingMessage, response: ServerResponse, answer: Answer, continueUnsent: boolean): Promise<void> {
+export async function respond(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: Answer,
+  continueUnsent: boolean,
+): Promise<void> {
   if (response.destroyed) return discard(answer);
   closeAfterUnreadBody(request, response, continueUnsent);
   const { body } = answer;
@@ -17,7 +22,7 @@ export async function respond(request: IncomingMessage, response: ServerResponse
   } catch (error) {
     // A header that HTTP cannot carry: our fault, and nothing of this answer has left yet.
     await discard(answer);
-    response.writeHead(500, { "connection": "close", "content-length": "0" }).end();
+    response.writeHead(500, { connection: "close", "content-length": "0" }).end();
     throw error;
   }
   if (body === undefined || request.method === "HEAD") {

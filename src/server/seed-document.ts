@@ -116,11 +116,14 @@ function bucket(node: Node, defaults: SeedDefaults): SeedBucket {
     name: node.text("name", /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/),
     region: node.optional("region", /^[a-z0-9-]+$/) ?? defaults.region,
     policy: node.document("policy"),
-    encryption: encryption === undefined ? undefined : {
-      algorithm: encryption.text("algorithm", /^(AES256|aws:kms|aws:kms:dsse)$/),
-      ...(kmsKeyId === undefined ? {} : { kmsKeyId }),
-      ...(bucketKey === undefined ? {} : { bucketKey }),
-    },
+    encryption:
+      encryption === undefined
+        ? undefined
+        : {
+            algorithm: encryption.text("algorithm", /^(AES256|aws:kms|aws:kms:dsse)$/),
+            ...(kmsKeyId === undefined ? {} : { kmsKeyId }),
+            ...(bucketKey === undefined ? {} : { bucketKey }),
+          },
     versioning: node.optional("versioning", /^(Enabled|Suspended)$/),
   };
 }
@@ -140,7 +143,8 @@ class Node {
 
   /** Checks that this is a mapping with no other members. */
   members(known: readonly string[]): this {
-    for (const name of Object.keys(this.#object())) if (!known.includes(name)) throw this.mistake(`has an unknown member ${JSON.stringify(name)}`);
+    for (const name of Object.keys(this.#object()))
+      if (!known.includes(name)) throw this.mistake(`has an unknown member ${JSON.stringify(name)}`);
     return this;
   }
 
@@ -198,7 +202,8 @@ class Node {
   }
 
   #object(): Readonly<Record<string, unknown>> {
-    if (typeof this.#value !== "object" || this.#value === null || Array.isArray(this.#value)) throw this.mistake("must be a mapping");
+    if (typeof this.#value !== "object" || this.#value === null || Array.isArray(this.#value))
+      throw this.mistake("must be a mapping");
     return this.#value as Record<string, unknown>;
   }
 }

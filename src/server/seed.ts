@@ -5,7 +5,10 @@ import type { Clock } from "../lib/clock.js";
 import { seedKey } from "../keys/seed.js";
 import type { Principal } from "../policy/types.js";
 import type {
-  GetBucketEncryptionOutput, GetBucketPolicyOutput, GetBucketVersioningOutput, PutBucketEncryptionRequest,
+  GetBucketEncryptionOutput,
+  GetBucketPolicyOutput,
+  GetBucketVersioningOutput,
+  PutBucketEncryptionRequest,
 } from "../wire/tables/s3-types.js";
 import type { App } from "./app.js";
 import { ConfigError } from "./config.js";
@@ -38,12 +41,15 @@ async function named(what: string, apply: () => Promise<unknown>): Promise<void>
 async function applyBucket(app: App, bucket: SeedBucket): Promise<void> {
   const { account, region, name: Bucket } = bucket;
   const root: Principal = { type: "Account", accountId: account, arn: rootArn(account), userId: account };
-  const call = <O>(operation: string, input: object): Promise<O> => app.gate.internal<O>(root, "s3", operation, { Bucket, ...input }, { region });
+  const call = <O>(operation: string, input: object): Promise<O> =>
+    app.gate.internal<O>(root, "s3", operation, { Bucket, ...input }, { region });
   const found = await absent(() => call<object>("HeadBucket", {}), ["NoSuchBucket", "NotFound"]);
-  if (found === undefined) await call("CreateBucket", region === "us-east-1" ? {} : { CreateBucketConfiguration: { LocationConstraint: region } });
+  if (found === undefined)
+    await call("CreateBucket", region === "us-east-1" ? {} : { CreateBucketConfiguration: { LocationConstraint: region } });
   if (bucket.versioning !== undefined) {
     const { Status } = await call<GetBucketVersioningOutput>("GetBucketVersioning", {});
-    if (Status !== bucket.versioning) await call("PutBucketVersioning", { VersioningConfiguration: { Status: bucket.versioning } });
+    if (Status !== bucket.versioning)
+      await call("PutBucketVersioning", { VersioningConfiguration: { Status: bucket.versioning } });
   }
   if (bucket.encryption !== undefined) await applyEncryption(call, bucket.encryption);
   if (bucket.policy !== undefined) {
@@ -62,10 +68,15 @@ async function applyEncryption(call: Calling, wanted: NonNullable<SeedBucket["en
   if (SSEAlgorithm === algorithm && KMSMasterKeyID === kmsKeyId && (rule?.BucketKeyEnabled ?? false) === bucketKey) return;
   const input: Omit<PutBucketEncryptionRequest, "Bucket"> = {
     ServerSideEncryptionConfiguration: {
-      Rules: [{
-        ApplyServerSideEncryptionByDefault: { SSEAlgorithm: algorithm, ...(kmsKeyId === undefined ? {} : { KMSMasterKeyID: kmsKeyId }) },
-        BucketKeyEnabled: bucketKey,
-      }],
+      Rules: [
+        {
+          ApplyServerSideEncryptionByDefault: {
+            SSEAlgorithm: algorithm,
+            ...(kmsKeyId === undefined ? {} : { KMSMasterKeyID: kmsKeyId }),
+          },
+          BucketKeyEnabled: bucketKey,
+        },
+      ],
     },
   };
   await call("PutBucketEncryption", input);

@@ -102,7 +102,8 @@ async function fork(): Promise<WorkerUrls | undefined> {
 /** Workers that serve, and so hear when they are told to drain. */
 const listening = new WeakSet<Worker>();
 
-const livingWorkers = (): Worker[] => Object.values(cluster.workers ?? {}).filter((worker): worker is Worker => worker !== undefined && !worker.isDead());
+const livingWorkers = (): Worker[] =>
+  Object.values(cluster.workers ?? {}).filter((worker): worker is Worker => worker !== undefined && !worker.isDead());
 
 async function endWorkers(code: number): Promise<number> {
   const all = livingWorkers();
@@ -174,7 +175,8 @@ function announce(config: Config, prepared: Prepared, urls: WorkerUrls): void {
   for (const url of [urls.httpUrl, urls.httpsUrl]) if (url !== undefined) lines.push(`  ${url}`);
   if (caFile !== undefined) lines.push(`  CA bundle for https: ${caFile}`);
   for (const line of prepared.notice(process.stdout.isTTY === true)) lines.push(`  ${line}`);
-  if (!config.insecureSseFrom.empty) lines.push("  SSE-KMS and SSE-C are accepted over clear HTTP from the networks of --insecure-sse-from");
+  if (!config.insecureSseFrom.empty)
+    lines.push("  SSE-KMS and SSE-C are accepted over clear HTTP from the networks of --insecure-sse-from");
   if (!config.memory) lines.push('  In another shell, in this directory: eval "$(npx coffer env)"   then: aws s3 ls');
   // In one piece: whoever reads the first line from a pipe has the rest.
   process.stdout.write(`${lines.join("\n")}\n`);

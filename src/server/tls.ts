@@ -35,7 +35,14 @@ export function ensureTlsMaterial(config: Config, nowMs: number): TlsMaterial {
   if (!existsSync(at("ca.key"))) {
     const ca = newKeyPair();
     const dates = { notBeforeMs: nowMs - DAY_MS, notAfterMs: nowMs + CA_DAYS * DAY_MS };
-    const pem = writeCertificate({ subject: CA_NAME, issuer: CA_NAME, publicKey: ca.publicKey, signingKey: ca.privateKey, ...dates, use: { ca: true } });
+    const pem = writeCertificate({
+      subject: CA_NAME,
+      issuer: CA_NAME,
+      publicKey: ca.publicKey,
+      signingKey: ca.privateKey,
+      ...dates,
+      use: { ca: true },
+    });
     // The key last: where it exists, its certificate does.
     replacePrivateFile(at("ca.pem"), pem);
     createPrivateFile(at("ca.key"), ca.privateKey.export({ type: "pkcs8", format: "pem" }) as string);
@@ -44,7 +51,14 @@ export function ensureTlsMaterial(config: Config, nowMs: number): TlsMaterial {
     const server = newKeyPair();
     const dates = { notBeforeMs: nowMs - DAY_MS, notAfterMs: nowMs + SERVER_DAYS * DAY_MS };
     const signingKey = createPrivateKey(readFileSync(at("ca.key")));
-    const pem = writeCertificate({ subject: "coffer", issuer: CA_NAME, publicKey: server.publicKey, signingKey, ...dates, use: { ca: false, names } });
+    const pem = writeCertificate({
+      subject: "coffer",
+      issuer: CA_NAME,
+      publicKey: server.publicKey,
+      signingKey,
+      ...dates,
+      use: { ca: false, names },
+    });
     replacePrivateFile(material.keyFile, server.privateKey.export({ type: "pkcs8", format: "pem" }) as string);
     replacePrivateFile(material.certFile, pem + readFileSync(at("ca.pem"), "utf8"));
   }
@@ -65,9 +79,15 @@ function stillGood(material: TlsMaterial & { caFile: string }, names: readonly s
   if (!existsSync(material.certFile) || !existsSync(material.keyFile)) return false;
   const certificate = new X509Certificate(readFileSync(material.certFile));
   const ca = new X509Certificate(readFileSync(material.caFile));
-  const listed = new Set((certificate.subjectAltName ?? "").split(", ").map((entry) => entry.replace(/^(DNS|IP Address):/, "").toLowerCase()));
+  const listed = new Set(
+    (certificate.subjectAltName ?? "").split(", ").map((entry) => entry.replace(/^(DNS|IP Address):/, "").toLowerCase()),
+  );
   const missing = names.filter((name) => !listed.has(name) && !(name === "::1" && listed.has("0:0:0:0:0:0:0:1")));
-  return certificate.verify(ca.publicKey) && missing.length === 0 && Date.parse(certificate.validTo) > nowMs + RENEW_BEFORE_DAYS * DAY_MS;
+  return (
+    certificate.verify(ca.publicKey) &&
+    missing.length === 0 &&
+    Date.parse(certificate.validTo) > nowMs + RENEW_BEFORE_DAYS * DAY_MS
+  );
 }
 
 /** The certificate as files hold it now. @throws ConfigError when they don't form a pair */
@@ -79,12 +99,18 @@ export function loadCredentials(material: TlsMaterial): { readonly cert: Buffer;
     if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) throw new Error("the key is not the certificate's");
     return { cert, key };
   } catch (cause) {
-    throw new ConfigError(`tls: ${material.certFile} and ${material.keyFile} are not usable: ${(cause as Error).message}`, { cause });
+    throw new ConfigError(`tls: ${material.certFile} and ${material.keyFile} are not usable: ${(cause as Error).message}`, {
+      cause,
+    });
   }
 }
 
 /** Calls `apply` when the certificate changes on disk; a broken pair is logged and the old one stays. @returns stop */
-export function watchCredentials(material: TlsMaterial, apply: (context: { cert: Buffer; key: Buffer }) => void, log: Log): () => void {
+export function watchCredentials(
+  material: TlsMaterial,
+  apply: (context: { cert: Buffer; key: Buffer }) => void,
+  log: Log,
+): () => void {
   const reload = (): void => {
     try {
       apply(loadCredentials(material));

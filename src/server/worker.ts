@@ -41,6 +41,11 @@ export async function startWorker(config: Config, app: App, tls: TlsMaterial | u
   };
 }
 
-async function startHttps(config: Config, tls: TlsMaterial | undefined, handler: Handler, log: Log): Promise<Listener | undefined> {
+async function startHttps(
+  config: Config,
+  tls: TlsMaterial | undefined,
+  handler: Handler,
+  log: Log,
+): Promise<Listener | undefined> {
   return config.tlsListen === undefined || tls === undefined ? undefined : listenHttps(config.tlsListen, tls, handler, log);
 }
