@@ -134,9 +134,10 @@ async function finish(room: Room, call: Call, work: Work): Promise<Output> {
   const chosen = chooseParts(fenced.clear, listed, await uploadedParts(room, inc, uploadId), room.settings.limits);
   const whole = await wholeChecksum(fenced.clear, chosen);
   checkWhole(input, chosen.sizeBytes, whole);
-  const { puts, hash } = partTableRows(room, inc, uploadId, chosen.entries);
-  for (const put of puts) {
-    const result = await room.store.commit({ checks: [{ key: fenced.key, stamp: fenced.stamp }], puts: [put] });
+  const { puts, deletes, hash } = partTableRows(room, inc, uploadId, chosen.entries);
+  const checks = [{ key: fenced.key, stamp: fenced.stamp }];
+  for (const [page, put] of puts.entries()) {
+    const result = await room.store.commit({ checks, puts: [put], deletes: page === 0 ? deletes : [] });
     if (!result.ok) throw operationAborted();
   }
   return commit(room, call, work, { chosen, whole, hash });

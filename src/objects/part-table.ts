@@ -14,13 +14,15 @@ export const MAX_PARTS = 10_000;
 
 type Parts = Extract<ObjectBody, { kind: "parts" }>;
 
-/** The table's rows for the store, and the hash for the manifest. */
+const MAX_PAGES = MAX_PARTS / PART_PAGE;
+
+/** The table's rows for the store, pages that an earlier attempt with more parts may have left, and the hash for the manifest. */
 export function partTableRows(
   room: Room,
   inc: string,
   uploadId: string,
   entries: readonly PartEntry[],
-): { puts: Put[]; hash: string } {
+): { puts: Put[]; deletes: Buffer[]; hash: string } {
   const hash = new PartTableHash();
   const puts: Put[] = [];
   for (let at = 0; at < entries.length; at += PART_PAGE) {
@@ -29,7 +31,9 @@ export function partTableRows(
     const key = room.tables.partTables.key(inc, uploadId, at / PART_PAGE);
     puts.push(room.tables.partTables.put(key, { clear: { count: page.length }, sealed: packJson(page) }));
   }
-  return { puts, hash: hash.digest() };
+  const deletes: Buffer[] = [];
+  for (let page = puts.length; page < MAX_PAGES; page++) deletes.push(room.tables.partTables.key(inc, uploadId, page));
+  return { puts, deletes, hash: hash.digest() };
 }
 
 /** The part table is not the one that the manifest names. */

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
+import { HOUR_MS } from "../../src/lib/clock.js";
+import { sweepStep } from "../../src/objects/sweep.js";
 import { checksum, compositeChecksum } from "../../src/wire/checksums.js";
 import { pattern, refused, TestBody, World } from "./world.js";
 
@@ -291,4 +293,27 @@ test("listings of parts and uploads page by their markers", async () => {
   assert.equal(seen.length, 3);
   const grouped = await world.s3("ListMultipartUploads", { Bucket: "bucket", Delimiter: "/" });
   assert.deepEqual(grouped["CommonPrefixes"], [{ Prefix: "a/" }]);
+});
+
+test("pages that a lost Complete with more parts left behind keep no part alive", async () => {
+  const world = new World();
+  await world.bucket();
+  const upload = await begin(world);
+  const sizes = [MIN, MIN + 1];
+  const Parts: { PartNumber: number; ETag: unknown }[] = [];
+  for (const [at, size] of sizes.entries()) {
+    const { ETag } = await world.s3("UploadPart", { ...upload, PartNumber: at + 1 }, { body: pattern(size) });
+    Parts.push({ PartNumber: at + 1, ETag });
+  }
+  const { buckets, partTables, uploadParts } = world.room.tables;
+  const inc = (await buckets.get("bucket"))?.clear.incarnation ?? "";
+  const rows = await uploadParts.list({ prefix: [inc, upload.UploadId], limit: 2 });
+  const entries = rows.map(({ clear }) => ({ n: clear.partNumber, segment: clear.segment }));
+  const page = { clear: { count: 2 }, sealed: Buffer.from(JSON.stringify(entries)) };
+  await world.store.commit({ puts: [partTables.put(partTables.key(inc, upload.UploadId, 1), page)] });
+  await world.s3("CompleteMultipartUpload", { ...upload, MultipartUpload: { Parts: Parts.slice(1) } });
+  world.clock.advance(3 * HOUR_MS);
+  while ((await sweepStep(world.room)) === "more");
+  assert.equal((await world.blobs.list(undefined, 9)).length, 1);
+  assert.equal((await world.get("big")).bytes.length, MIN + 1);
 });
