@@ -75,6 +75,16 @@ test("the SDK in virtual-host style writes and reads through BUCKET.localhost", 
   assert.equal((await bodyOf(await client.send(new GetObjectCommand({ Bucket: name, Key: "a b/+?" })))).toString(), "odd");
 });
 
+test("keys that look like paths are keys on virtual hosts as well", async () => {
+  const client = new S3Client({ ...local(), forcePathStyle: false });
+  for (const Key of ["/", "//", "/leading", "a//b", "a/", ".", "..", "../k", "a/./b", "%2F", "-/live", "v20180820/tags/x", Bucket, `${Bucket}/k`, "?", "#", "😀"]) {
+    await client.send(new PutObjectCommand({ Bucket, Key, Body: Key }));
+    for (const reader of [client, s3]) {
+      assert.equal((await bodyOf(await reader.send(new GetObjectCommand({ Bucket, Key })))).toString(), Key, JSON.stringify(Key));
+    }
+  }
+});
+
 test("a virtual host of an absent bucket is NoSuchBucket; the object path never becomes a bucket", async () => {
   const answer = await world.wire().send({ method: "GET", path: `/${Bucket}/dir/k`, headers: { host: "no-such-bucket-here.localhost" } });
   assert.deepEqual([answer.status, codeOf(answer.body.toString())], [404, "NoSuchBucket"]);

@@ -16,8 +16,8 @@ import {
   UploadPartCommand,
   type ServerSideEncryptionRule,
 } from "@aws-sdk/client-s3";
-import { failure } from "./server.js";
-import { bodyOf, openWorld, S3_ALL, withBody, withHeaders } from "./world.js";
+import { failure, s3Client } from "./server.js";
+import { AWAY, AWAY_ROOT, bodyOf, openWorld, S3_ALL, withBody, withHeaders } from "./world.js";
 
 const world = await openWorld({ flags: ["--sse-c-on-new-buckets", "allow"] });
 const { s3, kms } = world;
@@ -173,10 +173,22 @@ test("copy onto itself without any header is allowed where the bucket has an exp
   assert.equal((await copy()).SSEKMSKeyId, keyArn);
 });
 
-test("a key id or alias in the default resolves in the requester's account", async () => {
+test("a key id in the default, and the managed key, are those of the requester's account", async () => {
   const Bucket = await world.bucket("who");
-  await put(Bucket, { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms", KMSMasterKeyID: keyArn.split("/")[1] } });
-  assert.equal((await s3.send(new PutObjectCommand({ Bucket, Key: "k", Body: "x" }))).SSEKMSKeyId, keyArn);
+  const visitor = s3Client(world.server, { credentials: AWAY_ROOT });
+  await world.policy(Bucket, [{ Effect: "Allow", Principal: { AWS: AWAY }, Action: "s3:*", Resource: [`arn:aws:s3:::${Bucket}`, `arn:aws:s3:::${Bucket}/*`] }]);
+  const id = keyArn.split("/")[1] ?? "";
+  await put(Bucket, { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms", KMSMasterKeyID: id } });
+  const write = (client = s3, input: { ServerSideEncryption?: "aws:kms" } = {}) => client.send(new PutObjectCommand({ Bucket, Key: "k", Body: "x", ...input }));
+  assert.equal((await write()).SSEKMSKeyId, keyArn);
+  const theirs = await failure(write(visitor));
+  assert.deepEqual(theirs, { code: "KMS.NotFoundException", status: 400, message: `Key 'arn:aws:kms:us-east-1:${AWAY}:key/${id}' does not exist` });
+  const managed = await write(visitor, { ServerSideEncryption: "aws:kms" });
+  assert.match(managed.SSEKMSKeyId ?? "", new RegExp(`^arn:aws:kms:us-east-1:${AWAY}:key/`));
+  assert.equal((await failure(s3.send(new GetObjectCommand({ Bucket, Key: "k" })))).status, 403, "another account's aws/s3 opens to nobody else");
+  await put(Bucket, { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" } });
+  await write(visitor);
+  assert.equal((await bodyOf(await s3.send(new GetObjectCommand({ Bucket, Key: "k" })))).toString(), "x", "the bucket's owner owns what visitors store");
 });
 
 test("reading and setting need their own permissions", async () => {

@@ -370,7 +370,10 @@ test("key policies: default text, own text byte for byte, the lock-out check, un
   for (const bad of ["{", "[]", "{}", '{"Statement":[{"Effect":"Perhaps"}]}']) {
     assert.equal(await codeOf(new PutKeyPolicyCommand({ KeyId, Policy: bad })), "MalformedPolicyDocumentException", bad);
   }
-  assert.equal((await kms.send(new GetKeyPolicyCommand({ KeyId }))).Policy, own, "the old policy stays");
+  const sized = (length: number): string => JSON.stringify({ Version: "2012-10-17", Statement: [accountStatement()] }).padEnd(length);
+  await kms.send(new PutKeyPolicyCommand({ KeyId, Policy: sized(32_768) }));
+  assert.equal(await codeOf(new PutKeyPolicyCommand({ KeyId, Policy: sized(32_769) })), "LimitExceededException");
+  assert.equal((await kms.send(new GetKeyPolicyCommand({ KeyId }))).Policy, sized(32_768), "the old policy stays");
 });
 
 test("an IAM Allow alone gives nothing: the key policy must delegate; a deny anywhere wins", async () => {

@@ -171,6 +171,22 @@ test("a repeated Complete of a finished upload answers 200 again with the same E
   assert.equal((await failure(s3.send(new UploadPartCommand({ ...upload, PartNumber: 2, Body: "late" })))).code, "NoSuchUpload");
 });
 
+test("of Complete, Abort and late parts at the same moment one order results: an object, or none, never a half", async () => {
+  for (let round = 0; round < 10; round++) {
+    const Key = `race/${round}`;
+    const upload = await begin(Key);
+    const parts = [await send(upload, 1, bytesOf(MIN, 1)), await send(upload, 2, "end")];
+    const [completed, aborted] = await Promise.allSettled([finish(upload, parts), s3.send(new AbortMultipartUploadCommand(upload)), send(upload, 2, "other")]);
+    const read = await s3.send(new GetObjectCommand({ Bucket, Key })).then(bodyOf).catch((error: Error) => error.name);
+    if (completed?.status === "fulfilled") {
+      assert.ok(Buffer.isBuffer(read), "completed, so it is there");
+      assertBytes(read, Buffer.concat([bytesOf(MIN, 1), Buffer.from("end")]));
+    } else {
+      assert.equal(read, "NoSuchKey", String(aborted?.status));
+    }
+  }
+});
+
 test("part numbers are 1 to 10000", async () => {
   const upload = await begin("numbers");
   await send(upload, 1, "x");

@@ -384,6 +384,44 @@ test("a wrong checksum or Content-MD5 is BadDigest and leaves no object", async 
   }
 });
 
+test("of twenty simultaneous overwrites with the same If-Match, exactly one succeeds", async () => {
+  const { ETag } = await s3.send(new PutObjectCommand({ Bucket, Key: "swap", Body: "0" }));
+  const tries = Array.from({ length: 20 }, (_, at) => s3.send(new PutObjectCommand({ Bucket, Key: "swap", Body: `writer ${at}`, IfMatch: ETag })));
+  const won = (await Promise.allSettled(tries)).flatMap(({ status }, at) => (status === "fulfilled" ? [at] : []));
+  assert.equal(won.length, 1);
+  assert.equal((await bodyOf(await s3.send(new GetObjectCommand({ Bucket, Key: "swap" })))).toString(), `writer ${won[0]}`);
+});
+
+test("readers during overwrites and deletes see one whole version or none, never a mixture", async () => {
+  const bodies = [bytesOf(MIB + 1, 1), bytesOf(100, 2), bytesOf(3 * CHUNK, 3)];
+  const Key = "changing";
+  let done = false;
+  const writer = async (): Promise<void> => {
+    for (let at = 0; at < 30; at++) {
+      await s3.send(new PutObjectCommand({ Bucket, Key, Body: bodies[at % 3] ?? "" }));
+      if (at % 7 === 6) await s3.send(new DeleteObjectCommand({ Bucket, Key }));
+    }
+    done = true;
+  };
+  const reader = async (): Promise<number> => {
+    let read = 0;
+    while (!done) {
+      const outcome = await s3.send(new GetObjectCommand({ Bucket, Key })).then(bodyOf).catch((error: Error) => error);
+      if (outcome instanceof Error) assert.equal(outcome.name, "NoSuchKey");
+      else assert.ok(bodies.some((body) => body.equals(outcome)), `${outcome.length} bytes of no version`);
+      read++;
+    }
+    return read;
+  };
+  const [, ...reads] = await Promise.all([writer(), reader(), reader(), reader()]);
+  assert.ok(reads.every((count) => count > 0));
+});
+
+test("without a Content-Type an object is binary/octet-stream", async () => {
+  await world.wire().send({ method: "PUT", path: `/${Bucket}/typeless`, body: "x" });
+  assert.equal((await s3.send(new HeadObjectCommand({ Bucket, Key: "typeless" }))).ContentType, "binary/octet-stream");
+});
+
 test("fifty parallel writers and readers of different keys do not mix bytes", async () => {
   await Promise.all(
     Array.from({ length: 50 }, async (_, at) => {
