@@ -14,7 +14,8 @@ import { routeForm } from "../wire/route.js";
 import { verifySignature, type VerifiedSignature } from "../wire/sigv4.js";
 import type { Service } from "../wire/types.js";
 import type { Authentication, Credential } from "./contract.js";
-import type { GateDependencies, Incoming, Receiving } from "./gate.js";
+import type { GateDependencies } from "./dependencies.js";
+import type { Incoming, Receiving } from "./request.js";
 
 export interface Authenticated {
   readonly principal: Principal;

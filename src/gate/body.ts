@@ -8,7 +8,7 @@ import { documentNeedsChecksum } from "../wire/document-checksum.js";
 import { openBody as openStream } from "../wire/payload.js";
 import { readSmallBody } from "../wire/small-body.js";
 import type { Authenticated } from "./authenticate.js";
-import type { Receiving } from "./gate.js";
+import type { Receiving } from "./request.js";
 
 export interface OpenedBody {
   readonly stream: RequestBody | undefined;

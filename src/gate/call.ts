@@ -10,12 +10,13 @@ import { evaluate } from "../policy/evaluate.js";
 import type { Decision, Permission, Principal, PrincipalPolicies } from "../policy/types.js";
 import type { Batch, CommitResult } from "../stores/contract.js";
 import type { RequestBody } from "../wire/body.js";
+import { operationTable, structureOf, tableOf } from "../wire/tables.js";
 import type { RequestHead, Service } from "../wire/types.js";
 import { CallAudit, type AuditSubject } from "./audit.js";
 import { withGlobalContext, type ClientFacts } from "./context.js";
 import type { AnyOperation, AuditNotes, Authentication, Call, Denial, InvokeOptions } from "./contract.js";
 import { accessDenied } from "./denied.js";
-import type { GateDependencies } from "./gate.js";
+import type { GateDependencies } from "./dependencies.js";
 
 /** Facts of one request that every call made for it shares. */
 export interface RequestFacts extends ClientFacts {
@@ -165,6 +166,9 @@ export class LiveCall implements Call {
   }
 
   async permit(service: Service, operation: string, input: object, options: InvokeOptions = {}): Promise<void> {
+    // INVARIANT: what is only to be permitted is never run; an operation without DryRun would ignore it and run.
+    const members = structureOf(tableOf(service), operationTable(service, operation)?.input)?.members ?? {};
+    assert("DryRun" in members, `${operation} has no DryRun`);
     try {
       await this.#nested(service, operation, options, true).execute({ ...input, DryRun: true });
     } catch (error) {

@@ -2,71 +2,22 @@
  * The one pipeline: route → authenticate → decode → resolve → authorize → run → audit → encode. Every request of every
  * service goes through `handle`; every operation runs through `LiveCall.execute`, nested ones too.
  */
-import type { Clock } from "../lib/clock.js";
 import { isIntegrityError, ServiceError } from "../lib/errors.js";
 import { randomBase32, uuid } from "../lib/ids.js";
-import type { Log } from "../lib/log.js";
 import type { Principal } from "../policy/types.js";
-import type { MetadataStore } from "../stores/contract.js";
 import { decodeInput, encodeError, encodeOutput } from "../wire/codec.js";
-import type { ResponseIds, Routed, RoutedOperation, RoutedOperational, RouteConfig } from "../wire/contract.js";
+import type { ResponseIds, Routed, RoutedOperation } from "../wire/contract.js";
 import { errorServiceOf, route } from "../wire/route.js";
 import { operationTable, POST_OBJECT } from "../wire/tables.js";
 import type { RequestHead, Service } from "../wire/types.js";
-import type { AuditSink } from "./audit.js";
 import { authenticate, noteUse } from "./authenticate.js";
 import { openBody } from "./body.js";
 import { LiveCall, type RequestFacts } from "./call.js";
-import type { Authentication, Directory, InvokeOptions } from "./contract.js";
-import { BODY_BUDGET_BYTES, MemoryBudget, type MemoryHold } from "./memory-budget.js";
+import type { Authentication, InvokeOptions } from "./contract.js";
+import type { GateDependencies } from "./dependencies.js";
+import { BODY_BUDGET_BYTES, MemoryBudget } from "./memory-budget.js";
 import { postObject } from "./post-object.js";
-import type { Registry } from "./registry.js";
-
-export interface GateDependencies {
-  readonly registry: Registry;
-  readonly directory: Directory;
-  readonly audit: AuditSink;
-  readonly store: MetadataStore;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly routing: RouteConfig;
-  /** The default first. */
-  readonly regions: readonly string[];
-  /** Of all bodies that are held in memory. */
-  readonly bodyBudgetBytes?: number;
-  /** Told of every answer. */
-  readonly observe: (event: GateEvent) => void;
-}
-
-export type GateEvent =
-  | { readonly kind: "answered"; readonly service: string; readonly operation: string; readonly status: number; readonly code: string; readonly seconds: number }
-  | { readonly kind: "integrity" }
-  | { readonly kind: "internal" };
-
-/** A request as the server room hands it over. */
-export interface Incoming {
-  readonly head: RequestHead;
-  readonly body: AsyncIterable<Buffer>;
-  /** Writes `100 Continue` if the client waits for it; called at the first pull of a body. */
-  readonly sendContinue: () => void;
-  readonly sourceIp: string | undefined;
-  readonly secureEnoughForSse: boolean;
-  readonly tlsVersion: string | undefined;
-  readonly signal: AbortSignal;
-  /** Answers `/-/…`. */
-  readonly operational: (routed: RoutedOperational) => Promise<Answer>;
-}
-
-export interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Uint8Array | AsyncIterable<Uint8Array> | undefined;
-}
-
-/** A request under way. */
-export interface Receiving extends Incoming {
-  readonly memory: MemoryHold;
-}
+import type { Answer, Incoming, Receiving } from "./request.js";
 
 export class Gate {
   readonly #deps: GateDependencies;

@@ -11,7 +11,8 @@ import type { RequestHead } from "../wire/types.js";
 import { ANONYMOUS, checkRegion, findCredential, noteUse } from "./authenticate.js";
 import { LiveCall, type OpenedRequest, type RequestFacts } from "./call.js";
 import type { Authentication, Principal } from "./contract.js";
-import type { Answer, GateDependencies, Incoming } from "./gate.js";
+import type { GateDependencies } from "./dependencies.js";
+import type { Answer, Incoming } from "./request.js";
 
 export interface PostContext {
   readonly ids: ResponseIds;

@@ -1,6 +1,8 @@
 /** Between node:http and the gate: facts of the request in, answer out. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Gate, GateEvent, Incoming } from "../gate/gate.js";
+import type { Gate } from "../gate/gate.js";
+import type { GateEvent } from "../gate/dependencies.js";
+import type { Incoming } from "../gate/request.js";
 import { isIntegrityError } from "../lib/errors.js";
 import type { Log } from "../lib/log.js";
 import type { RequestHead } from "../wire/types.js";
@@ -51,7 +53,10 @@ function incomingOf(
 ): Received {
   const aborter = new AbortController();
   let continueUnsent = continueRequested;
-  response.once("close", () => aborter.abort());
+  // Only when the answer is not out: aborting costs more than a small GET's cipher.
+  response.once("close", () => {
+    if (!response.writableFinished) aborter.abort();
+  });
   response.on("error", (error) => deps.log.debug({ reason: error.message }, "client went away"));
   const incoming: Incoming = {
     ...facts(request, deps.rules),

@@ -1,7 +1,7 @@
 /** Prometheus metrics. One registry a process; with several workers the primary adds them up. */
 import cluster from "node:cluster";
 import { AggregatorRegistry, Counter, Histogram, Registry, collectDefaultMetrics } from "prom-client";
-import type { GateEvent } from "../gate/gate.js";
+import type { GateEvent } from "../gate/dependencies.js";
 
 export class Metrics {
   readonly registry = new Registry();

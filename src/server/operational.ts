@@ -1,5 +1,5 @@
 /** `/-/live`, `/-/ready`, `/-/metrics`: for supervisors, on the service host only, without credentials. */
-import type { Answer } from "../gate/gate.js";
+import type { Answer } from "../gate/request.js";
 import { SECOND_MS } from "../lib/clock.js";
 import type { RoutedOperational } from "../wire/contract.js";
 import { metricsText, type Metrics } from "./metrics.js";

@@ -3,7 +3,7 @@
  * midway breaks the connection, so that no client takes a part for the whole.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Answer } from "../gate/gate.js";
+import type { Answer } from "../gate/request.js";
 
 const UNREAD_GRACE_MS = 5000;
 

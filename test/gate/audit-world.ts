@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after } from "node:test";
 import type { AuditLog } from "../../src/gate/audit-lines.js";
 import { LiveCall } from "../../src/gate/call.js";
-import type { GateDependencies } from "../../src/gate/gate.js";
+import type { GateDependencies } from "../../src/gate/dependencies.js";
 import { lookupAuditEvents } from "../../src/gate/lookup-audit-events.js";
 import { Registry } from "../../src/gate/registry.js";
 import { ManualClock, type Clock } from "../../src/lib/clock.js";

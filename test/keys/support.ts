@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { LiveCall } from "../../src/gate/call.js";
 import type { AuditRecord } from "../../src/gate/audit.js";
 import type { PrincipalResolver } from "../../src/gate/contract.js";
-import type { GateDependencies } from "../../src/gate/gate.js";
+import type { GateDependencies } from "../../src/gate/dependencies.js";
 import { Registry } from "../../src/gate/registry.js";
 import { ManualClock } from "../../src/lib/clock.js";
 import { ServiceError } from "../../src/lib/errors.js";

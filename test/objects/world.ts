@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import type { AuditRecord } from "../../src/gate/audit.js";
 import { LiveCall } from "../../src/gate/call.js";
 import type { Authentication, PrincipalResolver } from "../../src/gate/contract.js";
-import type { GateDependencies } from "../../src/gate/gate.js";
+import type { GateDependencies } from "../../src/gate/dependencies.js";
 import { Registry } from "../../src/gate/registry.js";
 import { mayDescribeKey } from "../../src/keys/describe-right.js";
 import { openKms } from "../../src/keys/kms.js";

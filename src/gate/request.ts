@@ -1,0 +1,29 @@
+/** A request as it comes to the gate, and the answer that leaves. */
+import type { RoutedOperational } from "../wire/contract.js";
+import type { RequestHead } from "../wire/types.js";
+import type { MemoryHold } from "./memory-budget.js";
+
+/** A request as the server room hands it over. */
+export interface Incoming {
+  readonly head: RequestHead;
+  readonly body: AsyncIterable<Buffer>;
+  /** Writes `100 Continue` if the client waits for it; called at the first pull of a body. */
+  readonly sendContinue: () => void;
+  readonly sourceIp: string | undefined;
+  readonly secureEnoughForSse: boolean;
+  readonly tlsVersion: string | undefined;
+  readonly signal: AbortSignal;
+  /** Answers `/-/…`. */
+  readonly operational: (routed: RoutedOperational) => Promise<Answer>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array | AsyncIterable<Uint8Array> | undefined;
+}
+
+/** A request under way. */
+export interface Receiving extends Incoming {
+  readonly memory: MemoryHold;
+}
