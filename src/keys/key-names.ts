@@ -28,6 +28,8 @@ export async function resolveKeyArn(kms: Kms, { region, account, keyId }: KeyNam
   }
   const owner = reference.account ?? account;
   if (reference.kind === "key") return keyArn(region, owner, reference.keyId);
+  // Another account's aliases are its own: whoever may use the key is told its ARN by KMS, nobody by a condition.
+  if (owner !== account) return undefined;
   const alias = await loadAlias(kms, owner, region, reference.name);
   return alias === undefined ? undefined : keyArn(region, owner, alias.clear.keyId);
 }

@@ -311,3 +311,12 @@ test("concurrent changes of one key: none is lost", async () => {
   assert.equal((await world.call("ListGrants", { KeyId })).Grants?.length, 10);
   assert.equal((await world.call("ListAliases", { KeyId })).Aliases?.length, 10);
 });
+
+test("another account's alias tells nothing of the key behind it: a condition on the key's ARN is no oracle", async () => {
+  const world = new World();
+  const { KeyId, Arn } = await world.key();
+  await world.call("CreateAlias", { AliasName: "alias/letters", TargetKeyId: KeyId });
+  const foreign = `arn:aws:kms:us-east-1:${HOME}:alias/letters`;
+  assert.equal(await resolveKeyArn(world.kms, { region: "us-east-1", account: HOME, keyId: foreign }), Arn);
+  assert.equal(await resolveKeyArn(world.kms, { region: "us-east-1", account: AWAY, keyId: foreign }), undefined);
+});
