@@ -35,7 +35,7 @@ export function headersToStore(input: HeaderInput): StoredHeaders {
   const kept: Record<string, string> = {};
   for (const name of NAMES) {
     const value = name === "ContentEncoding" ? withoutChunked(input.ContentEncoding) : input[name];
-    if (value !== undefined && value !== "") kept[name] = value;
+    if (value !== undefined && value !== "") kept[name] = asHeader(value);
   }
   const redirect = kept["WebsiteRedirectLocation"];
   if (redirect !== undefined && !/^(\/|https?:\/\/)/.test(redirect)) {
@@ -47,6 +47,9 @@ export function headersToStore(input: HeaderInput): StoredHeaders {
   }
   return kept;
 }
+
+/** Fields of browser forms may hold what no header can: their UTF-8 goes out byte by byte, as clients send it in headers. */
+const asHeader = (value: string): string => (/[^\0-\xff]/.test(value) ? Buffer.from(value, "utf8").toString("latin1") : value);
 
 function withoutChunked(encoding: string | undefined): string | undefined {
   if (encoding === undefined || !/aws-chunked/i.test(encoding)) return encoding;

@@ -117,3 +117,15 @@ test("a disabled key closes GET and PUT at once, with and without bucket key; en
     await world.kms("EnableKey", { KeyId: arn });
   }
 });
+
+test("stored headers come back as they were; what no header can carry, as its UTF-8", async () => {
+  const world = new World();
+  await world.bucket();
+  const plain = { CacheControl: "no-store", ContentLanguage: "de", Expires: "soon", ContentType: "text/plain", ContentEncoding: "gzip" };
+  const raw = Buffer.from("inline; filename=\"\u20ac.txt\"", "utf8").toString("latin1");
+  for (const ContentDisposition of ["inline; filename=\"\u20ac.txt\"", raw]) {
+    await world.put("k", "x", { ...plain, ContentEncoding: "aws-chunked, gzip,AWS-chunked", ContentDisposition });
+    const out = await world.get("k");
+    for (const [name, value] of Object.entries({ ...plain, ContentDisposition: raw })) assert.equal(out[name], value, name);
+  }
+});
