@@ -35,13 +35,18 @@ interface Sent {
   readonly code: string;
   readonly text: string;
 }
-async function send(method: string, path: string, options: { query?: Record<string, string>; body?: string | Buffer; headers?: Record<string, string> } = {}): Promise<Sent> {
+async function send(
+  method: string,
+  path: string,
+  options: { query?: Record<string, string>; body?: string | Buffer; headers?: Record<string, string> } = {},
+): Promise<Sent> {
   const answer = await wire.send({ method, path, ...options });
   const text = answer.body.toString("utf8");
   return { status: answer.status, code: codeOf(text), text };
 }
 /** A document with its digest. */
-const put = (path: string, query: Record<string, string>, body: string, method = "PUT") => send(method, path, { query, body, headers: { "content-md5": md5(body) } });
+const put = (path: string, query: Record<string, string>, body: string, method = "PUT") =>
+  send(method, path, { query, body, headers: { "content-md5": md5(body) } });
 
 const DOCUMENTS: readonly (readonly [string, string, string, Record<string, string>])[] = [
   ["PutBucketEncryption", "PUT", `/${Bucket}`, { encryption: "" }],
@@ -74,10 +79,13 @@ for (const [operation, method, path, query] of DOCUMENTS) {
     }
   });
 
-  test(`${operation}: a wrong Content-MD5 is BadDigest, no digest of any kind InvalidRequest, not base64 InvalidDigest`, async () => {
+  test(`${operation}: wrong Content-MD5: BadDigest; no digest at all: InvalidRequest; not base64: InvalidDigest`, async () => {
     const body = "<a/>";
     assert.deepEqual([(await send(method, path, { query, body, headers: { "content-md5": md5("other") } })).code], ["BadDigest"]);
-    assert.deepEqual([(await send(method, path, { query, body, headers: { "content-md5": "nonsense" } })).code], ["InvalidDigest"]);
+    assert.deepEqual(
+      [(await send(method, path, { query, body, headers: { "content-md5": "nonsense" } })).code],
+      ["InvalidDigest"],
+    );
     const none = await send(method, path, { query, body, headers: { "x-amz-content-sha256": "UNSIGNED-PAYLOAD" } });
     assert.deepEqual([none.status, none.code], [400, "InvalidRequest"]);
   });
@@ -88,26 +96,66 @@ test("a document larger than any can be is refused before it is read whole", asy
   const { status, code } = await put(`/${Bucket}`, { delete: "" }, body, "POST");
   assert.equal(status, 400);
   assert.ok(["MaxMessageLengthExceeded", "EntityTooLarge", "MalformedXML"].includes(code), code);
-  const policy = await send("PUT", `/${Bucket}`, { query: { policy: "" }, body: JSON.stringify({ Version: "2012-10-17", Statement: [], Id: "x".repeat(30_000) }), headers: {} });
+  const policy = await send("PUT", `/${Bucket}`, {
+    query: { policy: "" },
+    body: JSON.stringify({ Version: "2012-10-17", Statement: [], Id: "x".repeat(30_000) }),
+    headers: {},
+  });
   assert.equal(policy.status, 400);
 });
 
 test("bucket policies that are no policies are MalformedPolicy", async () => {
-  for (const body of ["", "{", "null", "[]", '"x"', "{}", '{"Version":"2012-10-17","Statement":"x"}', '{"Version":"1999-01-01","Statement":[]}', `{"Statement":${"[".repeat(5000)}${"]".repeat(5000)}}`, '{"Statement":[{"Effect":"Allow","Effect":"Deny"}]}', "\ufeff{}"]) {
+  for (const body of [
+    "",
+    "{",
+    "null",
+    "[]",
+    '"x"',
+    "{}",
+    '{"Version":"2012-10-17","Statement":"x"}',
+    '{"Version":"1999-01-01","Statement":[]}',
+    `{"Statement":${"[".repeat(5000)}${"]".repeat(5000)}}`,
+    '{"Statement":[{"Effect":"Allow","Effect":"Deny"}]}',
+    "\ufeff{}",
+  ]) {
     const { status, code } = await put(`/${Bucket}`, { policy: "" }, body);
     assert.equal(status, 400, body.slice(0, 40));
-    assert.ok(["MalformedPolicy", "MissingRequestBodyError", "InvalidPolicyDocument", "MalformedXML"].includes(code), `${body.slice(0, 40)}: ${code}`);
+    assert.ok(
+      ["MalformedPolicy", "MissingRequestBodyError", "InvalidPolicyDocument", "MalformedXML"].includes(code),
+      `${body.slice(0, 40)}: ${code}`,
+    );
   }
 });
 
-async function kmsCall(target: string, body: string | Buffer, headers: Record<string, string> = {}): Promise<{ status: number; type: string; message: string | undefined }> {
-  const answer = await wire.send({ service: "kms", method: "POST", path: "/", body, headers: { "content-type": "application/x-amz-json-1.1", "x-amz-target": target, ...headers } });
+async function kmsCall(
+  target: string,
+  body: string | Buffer,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; type: string; message: string | undefined }> {
+  const answer = await wire.send({
+    service: "kms",
+    method: "POST",
+    path: "/",
+    body,
+    headers: { "content-type": "application/x-amz-json-1.1", "x-amz-target": target, ...headers },
+  });
   const parsed = JSON.parse(answer.body.toString("utf8") || "{}") as { __type?: string; message?: string };
   return { status: answer.status, type: parsed.__type ?? "", message: parsed.message };
 }
 
-test("KMS: what is no JSON, or of wrong types, is SerializationException; an unknown operation UnknownOperationException", async () => {
-  for (const body of ["{", "[]", "null", '"x"', "nonsense", '{"KeyId":1}', '{"KeyId":{}}', '{"KeyId":["a"]}', '{"KeyId":"a","KeyId":"b"', Buffer.from([0xff, 0xfe])]) {
+test("KMS: no JSON or wrong types: SerializationException; an unknown operation: UnknownOperationException", async () => {
+  for (const body of [
+    "{",
+    "[]",
+    "null",
+    '"x"',
+    "nonsense",
+    '{"KeyId":1}',
+    '{"KeyId":{}}',
+    '{"KeyId":["a"]}',
+    '{"KeyId":"a","KeyId":"b"',
+    Buffer.from([0xff, 0xfe]),
+  ]) {
     const { status, type } = await kmsCall("TrentService.DescribeKey", body);
     assert.deepEqual([status, type], [400, "SerializationException"], body.toString());
   }
@@ -115,27 +163,48 @@ test("KMS: what is no JSON, or of wrong types, is SerializationException; an unk
     const { status, type } = await kmsCall("TrentService.DescribeKey", body);
     assert.deepEqual([status, type], [400, "ValidationException"], `missing KeyId: ${body}`);
   }
-  for (const target of ["TrentService.Nonsense", "TrentService.", "Other.DescribeKey", "TrentService.toString", "TrentService.__proto__"]) {
+  for (const target of [
+    "TrentService.Nonsense",
+    "TrentService.",
+    "Other.DescribeKey",
+    "TrentService.toString",
+    "TrentService.__proto__",
+  ]) {
     const { status, type } = await kmsCall(target, "{}");
     assert.deepEqual([status, type], [400, "UnknownOperationException"], target);
   }
   assert.equal((await kmsCall("TrentService.Encrypt", '{"KeyId":"a","Plaintext":"not base64!"}')).type, "SerializationException");
-  assert.equal((await kmsCall("TrentService.Encrypt", `{"KeyId":"${"a".repeat(2049)}","Plaintext":"eA=="}`)).type, "ValidationException");
+  assert.equal(
+    (await kmsCall("TrentService.Encrypt", `{"KeyId":"${"a".repeat(2049)}","Plaintext":"eA=="}`)).type,
+    "ValidationException",
+  );
   assert.equal((await kmsCall("TrentService.DescribeKey", `{"KeyId":${"[".repeat(100_000)}`)).status, 400);
-  assert.equal((await kmsCall("TrentService.Encrypt", JSON.stringify({ KeyId: "a", Plaintext: "x".repeat(5 * MIB) }))).status >= 400, true);
+  assert.equal(
+    (await kmsCall("TrentService.Encrypt", JSON.stringify({ KeyId: "a", Plaintext: "x".repeat(5 * MIB) }))).status >= 400,
+    true,
+  );
 });
 
-test("KMS: operations that are not built yet are named UnsupportedOperationException or NotImplemented, never silently taken", async () => {
+test("KMS: operations not built yet are refused by name, never silently taken", async () => {
   for (const operation of ["Sign", "GetPublicKey", "ImportKeyMaterial", "ReplicateKey", "CreateCustomKeyStore", "GenerateMac"]) {
     const { status, type, message } = await kmsCall(`TrentService.${operation}`, "{}");
     assert.ok(status === 400 || status === 501, operation);
-    assert.ok(["UnsupportedOperationException", "NotImplemented", "ValidationException", "UnknownOperationException"].includes(type), `${operation}: ${type} ${message}`);
+    assert.ok(
+      ["UnsupportedOperationException", "NotImplemented", "ValidationException", "UnknownOperationException"].includes(type),
+      `${operation}: ${type} ${message}`,
+    );
   }
 });
 
 test("IAM and STS: an unknown or missing action, a wrong version, malformed parameters", async () => {
   const query = async (service: string, body: string) => {
-    const answer = await wire.send({ service, method: "POST", path: "/", body, headers: { "content-type": "application/x-www-form-urlencoded; charset=utf-8" } });
+    const answer = await wire.send({
+      service,
+      method: "POST",
+      path: "/",
+      body,
+      headers: { "content-type": "application/x-www-form-urlencoded; charset=utf-8" },
+    });
     return { status: answer.status, code: codeOf(answer.body.toString()), text: answer.body.toString() };
   };
   const unknown = await query("iam", "Action=Nonsense&Version=2010-05-08");
@@ -154,7 +223,14 @@ test("IAM and STS: an unknown or missing action, a wrong version, malformed para
 test("operations that are not offered are 501 NotImplemented, named", async () => {
   const name = "Select";
   for (const command of [
-    new SelectObjectContentCommand({ Bucket, Key: "k", Expression: name, ExpressionType: "SQL", InputSerialization: { CSV: {} }, OutputSerialization: { CSV: {} } }),
+    new SelectObjectContentCommand({
+      Bucket,
+      Key: "k",
+      Expression: name,
+      ExpressionType: "SQL",
+      InputSerialization: { CSV: {} },
+      OutputSerialization: { CSV: {} },
+    }),
     new GetObjectTorrentCommand({ Bucket, Key: "k" }),
     new RestoreObjectCommand({ Bucket, Key: "k", RestoreRequest: { Days: 1 } }),
     new PutBucketAbacCommand({ Bucket, AbacStatus: { Status: "Enabled" } }),
@@ -167,9 +243,17 @@ test("operations that are not offered are 501 NotImplemented, named", async () =
 });
 
 test("methods that a resource has not are MethodNotAllowed; unknown methods never reach anything", async () => {
-  for (const [method, path] of [["POST", `/${Bucket}/k`], ["PUT", "/"], ["DELETE", "/"], ["POST", "/"]] as const) {
+  for (const [method, path] of [
+    ["POST", `/${Bucket}/k`],
+    ["PUT", "/"],
+    ["DELETE", "/"],
+    ["POST", "/"],
+  ] as const) {
     const { status, code } = await send(method, path, { body: "" });
-    assert.ok((status === 405 && code === "MethodNotAllowed") || status === 400 || status === 412, `${method} ${path}: ${status} ${code}`);
+    assert.ok(
+      (status === 405 && code === "MethodNotAllowed") || status === 400 || status === 412,
+      `${method} ${path}: ${status} ${code}`,
+    );
   }
   for (const method of ["PATCH", "TRACE", "PROPFIND"]) {
     const { status } = await send(method, `/${Bucket}/k`);
@@ -185,7 +269,10 @@ test("keys that are no UTF-8, have bad escapes, or are too long are 400; nothing
   const long = await send("PUT", `/${Bucket}/${"a".repeat(1025)}`, { body: "x" });
   assert.deepEqual([long.status, long.code], [400, "KeyTooLongError"]);
   const { text } = await send("GET", `/${Bucket}`, { query: { "list-type": "2" } });
-  assert.deepEqual([...text.matchAll(/<Key>([^<]*)<\/Key>/g)].map((match) => match[1]), ["k"]);
+  assert.deepEqual(
+    [...text.matchAll(/<Key>([^<]*)<\/Key>/g)].map((match) => match[1]),
+    ["k"],
+  );
 });
 
 test("header values out of their range are 400 InvalidArgument or InvalidRequest, each", async () => {
@@ -204,7 +291,11 @@ test("header values out of their range are 400 InvalidArgument or InvalidRequest
     ["GET", `/${Bucket}`, {}, { "max-keys": "99999999999999999999" }],
     ["PUT", `/${Bucket}/x`, {}, { partNumber: "1", uploadId: "" }],
   ] as const) {
-    const { status, code } = await send(method, path, { headers: { ...headers } as Record<string, string>, query: { ...query } as Record<string, string>, ...(method === "PUT" ? { body: "x" } : {}) });
+    const { status, code } = await send(method, path, {
+      headers: { ...headers } as Record<string, string>,
+      query: { ...query } as Record<string, string>,
+      ...(method === "PUT" ? { body: "x" } : {}),
+    });
     assert.ok(status >= 400 && status < 500, `${JSON.stringify(headers)} ${JSON.stringify(query)}: ${status} ${code}`);
   }
   assert.equal((await failure(s3.send(new HeadObjectCommand({ Bucket, Key: "x" })))).status, 404);
@@ -213,21 +304,48 @@ test("header values out of their range are 400 InvalidArgument or InvalidRequest
 test("signatures: too old, too new, of SigV2, in two places, for the wrong service, of another body", async () => {
   const path = `/${Bucket}/k`;
   const headers = (over: { nowMs?: number; service?: string; hash?: string } = {}) =>
-    signHeaders({ method: "GET", target: path, headers: { host: url.host } }, { credentials: ROOT, region: "us-east-1", service: over.service ?? "s3", nowMs: over.nowMs ?? Date.now() }, over.hash ?? sha256Hex(""));
+    signHeaders(
+      { method: "GET", target: path, headers: { host: url.host } },
+      { credentials: ROOT, region: "us-east-1", service: over.service ?? "s3", nowMs: over.nowMs ?? Date.now() },
+      over.hash ?? sha256Hex(""),
+    );
   const get = async (sent: Record<string, string>, target = path) => {
     const { status, text } = await world.raw({ path: target, headers: sent });
     return `${status} ${codeOf(text)}`;
   };
   assert.equal(await get(headers()), "200 ");
-  for (const minutes of [-16, 16]) assert.equal(await get(headers({ nowMs: Date.now() + minutes * 60_000 })), "403 RequestTimeTooSkewed");
+  for (const minutes of [-16, 16])
+    assert.equal(await get(headers({ nowMs: Date.now() + minutes * 60_000 })), "403 RequestTimeTooSkewed");
   for (const minutes of [-14, 14]) assert.equal(await get(headers({ nowMs: Date.now() + minutes * 60_000 })), "200 ");
   assert.match(await get(headers({ service: "kms" })), /^40[03] /);
-  const bodied = await world.raw({ method: "PUT", path, headers: { ...signHeaders({ method: "PUT", target: path, headers: { host: url.host, "content-length": "1" } }, { credentials: ROOT, region: "us-east-1", service: "s3", nowMs: Date.now() }, sha256Hex("y")) }, body: "z" });
+  const bodied = await world.raw({
+    method: "PUT",
+    path,
+    headers: {
+      ...signHeaders(
+        { method: "PUT", target: path, headers: { host: url.host, "content-length": "1" } },
+        { credentials: ROOT, region: "us-east-1", service: "s3", nowMs: Date.now() },
+        sha256Hex("y"),
+      ),
+    },
+    body: "z",
+  });
   assert.deepEqual([bodied.status, codeOf(bodied.text)], [400, "XAmzContentSHA256Mismatch"]);
-  assert.match(await get({ host: url.host, authorization: `AWS ${ROOT.accessKeyId}:c2lnbmF0dXJl`, date: new Date().toUTCString() }), /^400 (InvalidRequest|InvalidArgument)$/);
+  assert.match(
+    await get({ host: url.host, authorization: `AWS ${ROOT.accessKeyId}:c2lnbmF0dXJl`, date: new Date().toUTCString() }),
+    /^400 (InvalidRequest|InvalidArgument)$/,
+  );
   assert.match(await get({ host: url.host, authorization: "Bearer x" }), /^40[03] /);
-  for (const authorization of ["AWS4-HMAC-SHA256", "AWS4-HMAC-SHA256 Credential=x", "AWS4-HMAC-SHA256 Credential=a/b/c/d/e, SignedHeaders=host, Signature=x"]) {
-    assert.match(await get({ host: url.host, authorization, "x-amz-date": "20260101T000000Z", "x-amz-content-sha256": sha256Hex("") }), /^40[03] (AuthorizationHeaderMalformed|InvalidArgument|AccessDenied|RequestTimeTooSkewed)$/, authorization);
+  for (const authorization of [
+    "AWS4-HMAC-SHA256",
+    "AWS4-HMAC-SHA256 Credential=x",
+    "AWS4-HMAC-SHA256 Credential=a/b/c/d/e, SignedHeaders=host, Signature=x",
+  ]) {
+    assert.match(
+      await get({ host: url.host, authorization, "x-amz-date": "20260101T000000Z", "x-amz-content-sha256": sha256Hex("") }),
+      /^40[03] (AuthorizationHeaderMalformed|InvalidArgument|AccessDenied|RequestTimeTooSkewed)$/,
+      authorization,
+    );
   }
   assert.match(await get(headers(), `${path}?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=x`), /^400 InvalidArgument$/);
 });
@@ -268,11 +386,17 @@ test("HTTP that is none gets 400 and a closed connection; two lengths, length wi
   }
 });
 
-test("PUT without a length is 411 MissingContentLength; with one over 5 GiB it is EntityTooLarge, before a byte is read", async () => {
+test("PUT without a length is 411 MissingContentLength; over 5 GiB EntityTooLarge, before a byte is read", async () => {
   const target = `/${Bucket}/x`;
   const head = (length: string) => {
-    const headers = signHeaders({ method: "PUT", target, headers: { host: url.host, ...(length === "" ? {} : { "content-length": length }) } }, { credentials: ROOT, region: "us-east-1", service: "s3", nowMs: Date.now() }, "UNSIGNED-PAYLOAD");
-    return `PUT ${target} HTTP/1.1\r\n${Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join("")}connection: close\r\n\r\n`;
+    const headers = signHeaders(
+      { method: "PUT", target, headers: { host: url.host, ...(length === "" ? {} : { "content-length": length }) } },
+      { credentials: ROOT, region: "us-east-1", service: "s3", nowMs: Date.now() },
+      "UNSIGNED-PAYLOAD",
+    );
+    return `PUT ${target} HTTP/1.1\r\n${Object.entries(headers)
+      .map(([name, value]) => `${name}: ${value}\r\n`)
+      .join("")}connection: close\r\n\r\n`;
   };
   assert.match(await raw(head("")), /^HTTP\/1\.1 411 [^]*<Code>MissingContentLength<\/Code>/);
   assert.match(await raw(head(String(5 * 1024 * MIB + 1))), /^HTTP\/1\.1 400 [^]*<Code>EntityTooLarge<\/Code>/);
@@ -281,7 +405,9 @@ test("PUT without a length is 411 MissingContentLength; with one over 5 GiB it i
 
 test("an unread body, a slow one and a vanished client keep nobody else waiting", async () => {
   const sockets = Array.from({ length: 50 }, () => {
-    const socket = connect(Number(url.port), "127.0.0.1", () => socket.write(`PUT /${Bucket}/x HTTP/1.1\r\nHost: ${url.host}\r\nContent-Length: 1000000\r\n\r\nxx`));
+    const socket = connect(Number(url.port), "127.0.0.1", () =>
+      socket.write(`PUT /${Bucket}/x HTTP/1.1\r\nHost: ${url.host}\r\nContent-Length: 1000000\r\n\r\nxx`),
+    );
     socket.on("error", () => undefined);
     return socket;
   });

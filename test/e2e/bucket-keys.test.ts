@@ -1,7 +1,16 @@
-/** S3 bucket keys: the flag, the bucket's ARN as context, and permission and state asked for on every hit. Source: S3 encryption reference §3. */
+/**
+ * S3 bucket keys: the flag, the bucket's ARN as context, and permission and state asked for on every hit. Source: S3
+ * encryption reference §3.
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CopyObjectCommand, GetObjectCommand, HeadObjectCommand, PutBucketEncryptionCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import {
+  CopyObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  PutBucketEncryptionCommand,
+  PutObjectCommand,
+} from "@aws-sdk/client-s3";
 import { failure } from "./server.js";
 import { ACCOUNT, assertBytes, bodyOf, bytesOf, CHUNK, openWorld, S3_ALL } from "./world.js";
 
@@ -12,7 +21,12 @@ const on = await world.bucket("bucket-key-on");
 const off = await world.bucket("bucket-key-off");
 const KMS = { SSEAlgorithm: "aws:kms", KMSMasterKeyID: keyArn } as const;
 const setDefault = (Bucket: string, BucketKeyEnabled: boolean) =>
-  s3.send(new PutBucketEncryptionCommand({ Bucket, ServerSideEncryptionConfiguration: { Rules: [{ ApplyServerSideEncryptionByDefault: KMS, BucketKeyEnabled }] } }));
+  s3.send(
+    new PutBucketEncryptionCommand({
+      Bucket,
+      ServerSideEncryptionConfiguration: { Rules: [{ ApplyServerSideEncryptionByDefault: KMS, BucketKeyEnabled }] },
+    }),
+  );
 await setDefault(on, true);
 await setDefault(off, false);
 
@@ -24,7 +38,8 @@ for (const [Bucket, header, expected] of [
   [off, true, true],
   [off, false, undefined],
 ] as const) {
-  test(`setting ${Bucket === on ? "on" : "off"}, header ${String(header)}: the answer says ${String(expected)} on PUT, GET and HEAD`, async () => {
+  const setting = Bucket === on ? "on" : "off";
+  test(`setting ${setting}, header ${String(header)}: PUT, GET and HEAD say ${String(expected)}`, async () => {
     const Key = `flag/${String(header)}`;
     const body = bytesOf(CHUNK + 1, 3);
     const flag = header === undefined ? {} : { BucketKeyEnabled: header };
@@ -40,7 +55,9 @@ for (const [Bucket, header, expected] of [
 
 test("an explicit key header on a bucket without the setting gives no bucket key", async () => {
   const Bucket = await world.bucket("explicit");
-  const put = await s3.send(new PutObjectCommand({ Bucket, Key: "k", Body: "x", ServerSideEncryption: "aws:kms", SSEKMSKeyId: keyArn }));
+  const put = await s3.send(
+    new PutObjectCommand({ Bucket, Key: "k", Body: "x", ServerSideEncryption: "aws:kms", SSEKMSKeyId: keyArn }),
+  );
   assert.equal(put.BucketKeyEnabled, undefined);
 });
 
@@ -48,7 +65,9 @@ test("a copy does not carry the source's flag; it asks again or takes the destin
   await s3.send(new PutObjectCommand({ Bucket: on, Key: "src", Body: "abc" }));
   const plain = await s3.send(new CopyObjectCommand({ Bucket: off, Key: "dst", CopySource: `${on}/src` }));
   assert.equal(plain.BucketKeyEnabled, undefined);
-  const asked = await s3.send(new CopyObjectCommand({ Bucket: off, Key: "dst", CopySource: `${on}/src`, BucketKeyEnabled: true }));
+  const asked = await s3.send(
+    new CopyObjectCommand({ Bucket: off, Key: "dst", CopySource: `${on}/src`, BucketKeyEnabled: true }),
+  );
   assert.equal(asked.BucketKeyEnabled, true);
   const inherited = await s3.send(new CopyObjectCommand({ Bucket: on, Key: "dst", CopySource: `${off}/dst` }));
   assert.equal(inherited.BucketKeyEnabled, true);
@@ -59,7 +78,12 @@ test("under a bucket key KMS sees the bucket's ARN: a key policy pinned to objec
   const pin = (arn: string) => ({
     Version: "2012-10-17",
     Statement: [
-      { Effect: "Allow", Principal: { AWS: `arn:aws:iam::${ACCOUNT}:root` }, NotAction: ["kms:GenerateDataKey", "kms:Decrypt"], Resource: "*" },
+      {
+        Effect: "Allow",
+        Principal: { AWS: `arn:aws:iam::${ACCOUNT}:root` },
+        NotAction: ["kms:GenerateDataKey", "kms:Decrypt"],
+        Resource: "*",
+      },
       {
         Effect: "Allow",
         Principal: { AWS: "*" },
@@ -73,7 +97,9 @@ test("under a bucket key KMS sees the bucket's ARN: a key policy pinned to objec
   const object = await world.key(pin(`arn:aws:s3:::${Bucket}/*`));
   const bucket = await world.key(pin(`arn:aws:s3:::${Bucket}`));
   const put = (SSEKMSKeyId: string, BucketKeyEnabled: boolean) =>
-    s3.send(new PutObjectCommand({ Bucket, Key: "k", Body: "x", ServerSideEncryption: "aws:kms", SSEKMSKeyId, BucketKeyEnabled }));
+    s3.send(
+      new PutObjectCommand({ Bucket, Key: "k", Body: "x", ServerSideEncryption: "aws:kms", SSEKMSKeyId, BucketKeyEnabled }),
+    );
   await put(object, false);
   await s3.send(new GetObjectCommand({ Bucket, Key: "k" })).then(bodyOf);
   assert.equal((await failure(put(object, true))).code, "AccessDenied");
@@ -91,7 +117,11 @@ test("a warm bucket key gives nothing to one who may not use the KMS key", async
   assert.equal((await failure(stranger.s3.send(new GetObjectCommand({ Bucket: on, Key: "warm/0" })))).status, 403);
   assert.equal((await failure(stranger.s3.send(new PutObjectCommand({ Bucket: on, Key: "warm/9", Body: "x" })))).status, 403);
   await world.allow(trusted.name, [S3_ALL]);
-  assert.equal((await failure(trusted.s3.send(new GetObjectCommand({ Bucket: on, Key: "warm/0" })))).status, 403, "taken away at once");
+  assert.equal(
+    (await failure(trusted.s3.send(new GetObjectCommand({ Bucket: on, Key: "warm/0" })))).status,
+    403,
+    "taken away at once",
+  );
   assert.equal((await failure(trusted.s3.send(new PutObjectCommand({ Bucket: on, Key: "warm/1", Body: "y" })))).status, 403);
 });
 

@@ -62,7 +62,8 @@ const UPLOADS: Readonly<Record<string, Headers>> = {
 async function outcome(promise: Promise<unknown>): Promise<string> {
   return promise.then(
     () => "200",
-    (error: Error & { $metadata?: { httpStatusCode?: number } }) => `${String(error.$metadata?.httpStatusCode)} ${error.name}: ${error.message}`,
+    (error: Error & { $metadata?: { httpStatusCode?: number } }) =>
+      `${String(error.$metadata?.httpStatusCode)} ${error.name}: ${error.message}`,
   );
 }
 const DENIED = "403 AccessDenied: Access Denied";
@@ -70,7 +71,8 @@ const DENIED = "403 AccessDenied: Access Denied";
 /** Every way to write an object; each sends `headers` as headers, or as form fields. */
 const PATHS: Readonly<Record<string, (Bucket: string, headers: Headers) => Promise<string>>> = {
   PutObject: (Bucket, headers) => outcome(s3.send(withHeaders(new PutObjectCommand({ Bucket, Key: "k", Body: "x" }), headers))),
-  CopyObject: (Bucket, headers) => outcome(s3.send(withHeaders(new CopyObjectCommand({ Bucket, Key: "k", CopySource: `${source}/src` }), headers))),
+  CopyObject: (Bucket, headers) =>
+    outcome(s3.send(withHeaders(new CopyObjectCommand({ Bucket, Key: "k", CopySource: `${source}/src` }), headers))),
   multipart: (Bucket, headers) => outcome(multipart(Bucket, headers)),
   "presigned PUT": presignedPut,
   "POST form": postForm,
@@ -82,9 +84,13 @@ async function multipart(Bucket: string, headers: Headers): Promise<void> {
   const own = headers[`${SSE}-customer-key`] === undefined ? {} : CUSTOMER;
   try {
     await s3.send(withHeaders(new UploadPartCommand({ Bucket, Key: "k", UploadId, PartNumber: 1, Body: "early" }), own));
-    const copied = await s3.send(withHeaders(new UploadPartCopyCommand({ Bucket, Key: "k", UploadId, PartNumber: 1, CopySource: `${source}/src` }), own));
+    const copied = await s3.send(
+      withHeaders(new UploadPartCopyCommand({ Bucket, Key: "k", UploadId, PartNumber: 1, CopySource: `${source}/src` }), own),
+    );
     const Parts = [{ PartNumber: 1, ETag: copied.CopyPartResult?.ETag }];
-    await s3.send(withHeaders(new CompleteMultipartUploadCommand({ Bucket, Key: "k", UploadId, MultipartUpload: { Parts } }), own));
+    await s3.send(
+      withHeaders(new CompleteMultipartUploadCommand({ Bucket, Key: "k", UploadId, MultipartUpload: { Parts } }), own),
+    );
   } catch (error) {
     await s3.send(new AbortMultipartUploadCommand({ Bucket, Key: "k", UploadId }));
     throw new Error(`after Create: ${String(error)}`, { cause: error });
@@ -98,12 +104,22 @@ async function presignedPut(Bucket: string, headers: Headers): Promise<string> {
     unhoistableHeaders: signable,
     signableHeaders: new Set([...signable, "host"]),
   });
-  const { status, text } = await world.raw({ method: "PUT", path: url.replace(/^https?:\/\/[^/]+/, ""), headers: { host: new URL(url).host, ...headers }, body: "x" });
+  const { status, text } = await world.raw({
+    method: "PUT",
+    path: url.replace(/^https?:\/\/[^/]+/, ""),
+    headers: { host: new URL(url).host, ...headers },
+    body: "x",
+  });
   return status === 200 ? "200" : `${status} ${codeOf(text)}: ${/<Message>([^<]*)/.exec(text)?.[1] ?? ""}`;
 }
 
 async function postForm(Bucket: string, headers: Headers): Promise<string> {
-  const { url, fields } = await createPresignedPost(s3, { Bucket, Key: "k", Fields: { ...headers }, Conditions: Object.entries(headers).map(([name, value]) => ({ [name]: value })) });
+  const { url, fields } = await createPresignedPost(s3, {
+    Bucket,
+    Key: "k",
+    Fields: { ...headers },
+    Conditions: Object.entries(headers).map(([name, value]) => ({ [name]: value })),
+  });
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) form.append(name, value);
   form.append("file", new Blob(["x"]), "file.txt");
@@ -120,7 +136,12 @@ function denyUnencrypted(Bucket: string, wanted: string | readonly string[]): re
   ];
 }
 
-const FAMILY: readonly { readonly name: string; readonly wanted: string | readonly string[]; readonly default: string; readonly allowed: readonly string[] }[] = [
+const FAMILY: readonly {
+  readonly name: string;
+  readonly wanted: string | readonly string[];
+  readonly default: string;
+  readonly allowed: readonly string[];
+}[] = [
   { name: "AES256", wanted: "AES256", default: "AES256", allowed: ["AES256"] },
   { name: "aws:kms", wanted: "aws:kms", default: "aws:kms", allowed: ["aws:kms", "aws:kms with a key"] },
   { name: "either", wanted: ["AES256", "aws:kms"], default: "aws:kms", allowed: ["AES256", "aws:kms", "aws:kms with a key"] },
@@ -129,7 +150,8 @@ const FAMILY: readonly { readonly name: string; readonly wanted: string | readon
 
 for (const family of FAMILY) {
   for (const withDefault of [false, true]) {
-    test(`deny unencrypted, variant ${family.name}, bucket default ${withDefault ? family.default : "none"}: every row, every path`, async () => {
+    const fallback = withDefault ? family.default : "none";
+    test(`deny unencrypted, variant ${family.name}, bucket default ${fallback}: every row, every path`, async () => {
       const Bucket = await world.bucket("deny");
       if (withDefault) await setDefault(Bucket, family.default);
       await world.policy(Bucket, denyUnencrypted(Bucket, family.wanted));
@@ -150,7 +172,10 @@ const setDefault = (Bucket: string, SSEAlgorithm: string, KMSMasterKeyID?: strin
       ServerSideEncryptionConfiguration: {
         Rules: [
           {
-            ApplyServerSideEncryptionByDefault: { SSEAlgorithm: SSEAlgorithm as "aws:kms", ...(KMSMasterKeyID === undefined ? {} : { KMSMasterKeyID }) },
+            ApplyServerSideEncryptionByDefault: {
+              SSEAlgorithm: SSEAlgorithm as "aws:kms",
+              ...(KMSMasterKeyID === undefined ? {} : { KMSMasterKeyID }),
+            },
             BlockedEncryptionTypes: { EncryptionType: ["NONE"] },
           },
         ],
@@ -176,10 +201,12 @@ test("a refused write leaves no object and is told to nobody why in the message"
   assert.equal((await failure(s3.send(new HeadObjectCommand({ Bucket, Key: "k" })))).status, 404);
 });
 
-test("one key only, by ARN: other keys, other modes and the bucket default's key are denied, whatever the key is called", async () => {
+test("one key only, by ARN: other keys, modes and defaults are denied, whatever the key is called", async () => {
   const Bucket = await world.bucket("onekey");
   const condition = { ArnNotEqualsIfExists: { [`s3:${SSE}-aws-kms-key-id`]: keyArn } };
-  await world.policy(Bucket, [{ Effect: "Deny", Principal: "*", Action: "s3:PutObject", Resource: `arn:aws:s3:::${Bucket}/*`, Condition: condition }]);
+  await world.policy(Bucket, [
+    { Effect: "Deny", Principal: "*", Action: "s3:PutObject", Resource: `arn:aws:s3:::${Bucket}/*`, Condition: condition },
+  ]);
   const put = (headers: Headers) => outcome(s3.send(withHeaders(new PutObjectCommand({ Bucket, Key: "k", Body: "x" }), headers)));
   const withKey = (id: string): Headers => ({ [SSE]: "aws:kms", [`${SSE}-aws-kms-key-id`]: id });
   assert.equal(await put(withKey(keyArn)), "200");
@@ -197,10 +224,20 @@ test("one key only, by ARN: other keys, other modes and the bucket default's key
 test("DenyObjectsThatAreNotSSEKMS: Null of the key id", async () => {
   const Bucket = await world.bucket("notkms");
   const condition = { Null: { [`s3:${SSE}-aws-kms-key-id`]: "true" } };
-  await world.policy(Bucket, [{ Effect: "Deny", Principal: "*", Action: "s3:PutObject", Resource: `arn:aws:s3:::${Bucket}/*`, Condition: condition }]);
-  const expected: Readonly<Record<string, string>> = { "no header": DENIED, AES256: DENIED, "aws:kms": "200", "aws:kms with a key": "200", "aws:kms:dsse": "200", "SSE-C": DENIED };
+  await world.policy(Bucket, [
+    { Effect: "Deny", Principal: "*", Action: "s3:PutObject", Resource: `arn:aws:s3:::${Bucket}/*`, Condition: condition },
+  ]);
+  const expected: Readonly<Record<string, string>> = {
+    "no header": DENIED,
+    AES256: DENIED,
+    "aws:kms": "200",
+    "aws:kms with a key": "200",
+    "aws:kms:dsse": "200",
+    "SSE-C": DENIED,
+  };
   for (const [upload, result] of Object.entries(expected)) {
-    for (const [path, write] of Object.entries(PATHS)) assert.equal(await write(Bucket, UPLOADS[upload] ?? {}), result, `${path} with ${upload}`);
+    for (const [path, write] of Object.entries(PATHS))
+      assert.equal(await write(Bucket, UPLOADS[upload] ?? {}), result, `${path} with ${upload}`);
   }
   await setDefault(Bucket, "aws:kms");
   assert.equal(await (PATHS["PutObject"] ?? presignedPut)(Bucket, {}), "200", "through the default as well");
@@ -213,7 +250,9 @@ for (const [name, value, allowed] of [
   test(`${name}: every path`, async () => {
     const Bucket = await world.bucket("ssec-policy");
     const condition = { Null: { [`s3:${SSE}-customer-algorithm`]: value } };
-    await world.policy(Bucket, [{ Effect: "Deny", Principal: "*", Action: "s3:PutObject", Resource: `arn:aws:s3:::${Bucket}/*`, Condition: condition }]);
+    await world.policy(Bucket, [
+      { Effect: "Deny", Principal: "*", Action: "s3:PutObject", Resource: `arn:aws:s3:::${Bucket}/*`, Condition: condition },
+    ]);
     for (const upload of ["no header", "AES256", "aws:kms", "aws:kms:dsse", "SSE-C"]) {
       for (const [path, write] of Object.entries(PATHS)) {
         const expected = (allowed as readonly string[]).includes(upload) ? "200" : DENIED;
@@ -236,7 +275,14 @@ test("TLS only: http is 403, https is 200, a forged X-Forwarded-Proto or aws:Sec
   const Bucket = await world.bucket("tls");
   await s3.send(new PutObjectCommand({ Bucket, Key: "k", Body: "x" }));
   await world.policy(Bucket, [tlsOnly(Bucket)]);
-  const forged = { "x-forwarded-proto": "https", forwarded: "proto=https", "x-amz-securetransport": "true", "aws-securetransport": "true", "front-end-https": "on", "x-forwarded-ssl": "on" };
+  const forged = {
+    "x-forwarded-proto": "https",
+    forwarded: "proto=https",
+    "x-amz-securetransport": "true",
+    "aws-securetransport": "true",
+    "front-end-https": "on",
+    "x-forwarded-ssl": "on",
+  };
   for (const make of [
     () => new GetObjectCommand({ Bucket, Key: "k" }),
     () => new HeadObjectCommand({ Bucket, Key: "k" }),
@@ -247,7 +293,11 @@ test("TLS only: http is 403, https is 200, a forged X-Forwarded-Proto or aws:Sec
   ] as const) {
     assert.equal((await failure(s3.send(make() as GetObjectCommand))).status, 403, make().constructor.name);
     for (const [name, value] of Object.entries(forged)) {
-      assert.equal((await failure(s3.send(withHeaders(make() as GetObjectCommand, { [name]: value })))).status, 403, `${make().constructor.name} ${name}`);
+      assert.equal(
+        (await failure(s3.send(withHeaders(make() as GetObjectCommand, { [name]: value })))).status,
+        403,
+        `${make().constructor.name} ${name}`,
+      );
     }
     await s3tls.send(make() as GetObjectCommand);
   }
@@ -257,7 +307,9 @@ test("TLS only: http is 403, https is 200, a forged X-Forwarded-Proto or aws:Sec
 
 test("the owner's root user can always read, replace and delete a bucket policy that locks everyone out", async () => {
   const Bucket = await world.bucket("lockout");
-  await world.policy(Bucket, [{ Effect: "Deny", Principal: "*", Action: "s3:*", Resource: [`arn:aws:s3:::${Bucket}`, `arn:aws:s3:::${Bucket}/*`] }]);
+  await world.policy(Bucket, [
+    { Effect: "Deny", Principal: "*", Action: "s3:*", Resource: [`arn:aws:s3:::${Bucket}`, `arn:aws:s3:::${Bucket}/*`] },
+  ]);
   assert.equal((await failure(s3.send(new ListObjectsV2Command({ Bucket })))).status, 403);
   await s3.send(new GetBucketPolicyCommand({ Bucket }));
   await s3.send(new DeleteBucketPolicyCommand({ Bucket }));
@@ -271,9 +323,18 @@ test("defence in depth: ACL, grant, transport, encryption and settings statement
   const admin = await world.user("admin", [S3_ALL]);
   const alice = await world.user("alice", []);
   const Bucket = await world.bucket("depth", { ObjectOwnership: "ObjectWriter" });
-  const deny = (Action: string | readonly string[], Resource: string, Condition: object) => ({ Effect: "Deny", Principal: { AWS: "*" }, Action, Resource, Condition });
+  const deny = (Action: string | readonly string[], Resource: string, Condition: object) => ({
+    Effect: "Deny",
+    Principal: { AWS: "*" },
+    Action,
+    Resource,
+    Condition,
+  });
   const [bucketArn, objects] = [`arn:aws:s3:::${Bucket}`, `arn:aws:s3:::${Bucket}/*`];
-  const groupPatterns = ["*http://acs.amazonaws.com/groups/global/AllUsers*", "*http://acs.amazonaws.com/groups/global/AuthenticatedUsers*"];
+  const groupPatterns = [
+    "*http://acs.amazonaws.com/groups/global/AllUsers*",
+    "*http://acs.amazonaws.com/groups/global/AuthenticatedUsers*",
+  ];
   const writes = ["s3:PutObject", "s3:PutObjectAcl"];
   await world.policy(Bucket, [
     { Sid: "AllowUploaders", Effect: "Allow", Principal: { AWS: [alice.arn] }, Action: writes, Resource: objects },
@@ -283,7 +344,13 @@ test("defence in depth: ACL, grant, transport, encryption and settings statement
     deny("s3:PutBucketAcl", bucketArn, { StringLike: { "s3:x-amz-grant-read": groupPatterns } }),
     tlsOnly(Bucket),
     ...denyUnencrypted(Bucket, "AES256"),
-    { Effect: "Deny", Principal: "*", Action: "s3:PutEncryptionConfiguration", Resource: bucketArn, Condition: { ArnNotEquals: { "aws:PrincipalArn": admin.arn } } },
+    {
+      Effect: "Deny",
+      Principal: "*",
+      Action: "s3:PutEncryptionConfiguration",
+      Resource: bucketArn,
+      Condition: { ArnNotEquals: { "aws:PrincipalArn": admin.arn } },
+    },
   ]);
   const aliceTls = world.server;
   const { s3Client } = await import("./server.js");
@@ -299,12 +366,20 @@ test("defence in depth: ACL, grant, transport, encryption and settings statement
   }
   for (const GrantRead of GROUPS) {
     assert.equal((await failure(tls.send(new PutObjectCommand({ ...put, GrantRead })))).status, 403, `put ${GrantRead}`);
-    assert.equal((await failure(adminTls.send(new PutBucketAclCommand({ Bucket, GrantRead })))).status, 403, `bucket ${GrantRead}`);
+    assert.equal(
+      (await failure(adminTls.send(new PutBucketAclCommand({ Bucket, GrantRead })))).status,
+      403,
+      `bucket ${GrantRead}`,
+    );
   }
   assert.equal((await failure(alice.s3.send(new PutObjectCommand(put)))).status, 403, "http");
   assert.equal((await failure(s3.send(new ListObjectsV2Command({ Bucket })))).status, 403, "List over http");
   assert.equal((await failure(tls.send(new PutObjectCommand({ Bucket, Key: "k", Body: "x" })))).status, 403, "no SSE header");
-  assert.equal((await failure(tls.send(new PutObjectCommand({ ...put, ServerSideEncryption: "aws:kms" })))).status, 403, "wrong SSE header");
+  assert.equal(
+    (await failure(tls.send(new PutObjectCommand({ ...put, ServerSideEncryption: "aws:kms" })))).status,
+    403,
+    "wrong SSE header",
+  );
   const Rules = [{ ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" as const } }];
   const change = () => new PutBucketEncryptionCommand({ Bucket, ServerSideEncryptionConfiguration: { Rules } });
   assert.equal((await failure(s3tls.send(change()))).status, 403, "root is not the admin");
@@ -329,13 +404,33 @@ test("the stored policy comes back as it was put; its status is told; without on
 for (const [what, make] of [
   ["not JSON", () => "{"],
   ["no statement", () => `{"Version":"2012-10-17"}`],
-  ["an unknown effect", (b: string) => `{"Statement":[{"Effect":"Maybe","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::${b}"}]}`],
+  [
+    "an unknown effect",
+    (b: string) => `{"Statement":[{"Effect":"Maybe","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::${b}"}]}`,
+  ],
   ["no principal", (b: string) => `{"Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"arn:aws:s3:::${b}"}]}`],
-  ["another bucket's resource", () => `{"Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::another-bucket"}]}`],
-  ["an action of another service", (b: string) => `{"Statement":[{"Effect":"Deny","Principal":"*","Action":"kms:*","Resource":"arn:aws:s3:::${b}"}]}`],
-  ["an unknown action", (b: string) => `{"Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:NoSuchThing","Resource":"arn:aws:s3:::${b}"}]}`],
-  ["an unknown operator", (b: string) => `{"Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::${b}","Condition":{"StringIs":{"aws:SourceIp":"x"}}}]}`],
-  ["a principal that does not exist", (b: string) => `{"Statement":[{"Effect":"Deny","Principal":{"AWS":"arn:aws:iam::${ACCOUNT}:user/nobody"},"Action":"s3:*","Resource":"arn:aws:s3:::${b}"}]}`],
+  [
+    "another bucket's resource",
+    () => `{"Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::another-bucket"}]}`,
+  ],
+  [
+    "an action of another service",
+    (b: string) => `{"Statement":[{"Effect":"Deny","Principal":"*","Action":"kms:*","Resource":"arn:aws:s3:::${b}"}]}`,
+  ],
+  [
+    "an unknown action",
+    (b: string) => `{"Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:NoSuchThing","Resource":"arn:aws:s3:::${b}"}]}`,
+  ],
+  [
+    "an unknown operator",
+    (b: string) =>
+      `{"Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::${b}","Condition":{"StringIs":{"aws:SourceIp":"x"}}}]}`,
+  ],
+  [
+    "a principal that does not exist",
+    (b: string) =>
+      `{"Statement":[{"Effect":"Deny","Principal":{"AWS":"arn:aws:iam::${ACCOUNT}:user/nobody"},"Action":"s3:*","Resource":"arn:aws:s3:::${b}"}]}`,
+  ],
 ] as const) {
   test(`a bucket policy with ${what} is MalformedPolicy, and the old one stays`, async () => {
     const Bucket = await world.bucket("malformed");

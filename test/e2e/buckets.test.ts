@@ -75,7 +75,11 @@ test("create, head, list, locate, delete", async () => {
   const entry = listed.Buckets?.find(({ Name }) => Name === Bucket);
   assert.ok(entry?.CreationDate !== undefined && Math.abs(entry.CreationDate.getTime() - Date.now()) < 60_000);
   assert.match(listed.Owner?.ID ?? "", /^[0-9a-f]{64}$/);
-  assert.equal((await s3.send(new GetBucketLocationCommand({ Bucket }))).LocationConstraint, undefined, "us-east-1 is the empty constraint");
+  assert.equal(
+    (await s3.send(new GetBucketLocationCommand({ Bucket }))).LocationConstraint,
+    undefined,
+    "us-east-1 is the empty constraint",
+  );
   assert.equal((await s3.send(new DeleteBucketCommand({ Bucket }))).$metadata.httpStatusCode, 204);
   assert.equal((await failure(s3.send(new HeadBucketCommand({ Bucket })))).status, 404);
   assert.equal((await failure(s3.send(new DeleteBucketCommand({ Bucket })))).code, "NoSuchBucket");
@@ -85,9 +89,17 @@ test("ListBuckets pages, filters by prefix, and shows only the account's own", a
   const stem = unique("page");
   for (const at of [1, 2, 3]) await s3.send(new CreateBucketCommand({ Bucket: `${stem}-${at}` }));
   const first = await s3.send(new ListBucketsCommand({ Prefix: stem, MaxBuckets: 2 }));
-  assert.deepEqual(first.Buckets?.map(({ Name }) => Name), [`${stem}-1`, `${stem}-2`]);
-  const second = await s3.send(new ListBucketsCommand({ Prefix: stem, MaxBuckets: 2, ContinuationToken: first.ContinuationToken }));
-  assert.deepEqual(second.Buckets?.map(({ Name }) => Name), [`${stem}-3`]);
+  assert.deepEqual(
+    first.Buckets?.map(({ Name }) => Name),
+    [`${stem}-1`, `${stem}-2`],
+  );
+  const second = await s3.send(
+    new ListBucketsCommand({ Prefix: stem, MaxBuckets: 2, ContinuationToken: first.ContinuationToken }),
+  );
+  assert.deepEqual(
+    second.Buckets?.map(({ Name }) => Name),
+    [`${stem}-3`],
+  );
   assert.equal(second.ContinuationToken, undefined);
   const away = await s3Client(world.server, { credentials: AWAY_ROOT }).send(new ListBucketsCommand({ Prefix: stem }));
   assert.deepEqual(away.Buckets ?? [], []);
@@ -106,14 +118,38 @@ test("a taken name: BucketAlreadyOwnedByYou for the owner, BucketAlreadyExists f
   assert.ok(["200", "BucketAlreadyOwnedByYou"].includes(again), again);
 });
 
-test("bucket names: legal ones, with dots, that look like internal paths or account ids; illegal ones are InvalidBucketName", async () => {
-  for (const Bucket of ["abc", "a.b.c", "123456789012", "v20180820", "health", "console", "a".repeat(63), "1.2.3", "xn-ok", "metrics", "live"]) {
+test("bucket names: with dots, like internal paths or account ids; illegal ones are InvalidBucketName", async () => {
+  for (const Bucket of [
+    "abc",
+    "a.b.c",
+    "123456789012",
+    "v20180820",
+    "health",
+    "console",
+    "a".repeat(63),
+    "1.2.3",
+    "xn-ok",
+    "metrics",
+    "live",
+  ]) {
     await s3.send(new CreateBucketCommand({ Bucket }));
     await s3.send(new PutObjectCommand({ Bucket, Key: "k", Body: Bucket }));
     const got = await s3.send(new GetObjectCommand({ Bucket, Key: "k" }));
     assert.equal(await got.Body?.transformToString(), Bucket);
   }
-  for (const Bucket of ["ab", "A-upper", "under_score", "-lead", "trail-", "192.168.1.1", "a..b", "a".repeat(64), "xn--punycode", "name-s3alias", "sthree-name"]) {
+  for (const Bucket of [
+    "ab",
+    "A-upper",
+    "under_score",
+    "-lead",
+    "trail-",
+    "192.168.1.1",
+    "a..b",
+    "a".repeat(64),
+    "xn--punycode",
+    "name-s3alias",
+    "sthree-name",
+  ]) {
     const error = await failure(s3.send(new CreateBucketCommand({ Bucket })));
     assert.deepEqual([error.code, error.status], ["InvalidBucketName", 400], Bucket);
   }
@@ -123,7 +159,10 @@ test("DeleteBucket: objects, versions and delete markers are in the way (BucketN
   const Bucket = await world.bucket("full");
   await s3.send(new PutObjectCommand({ Bucket, Key: "k", Body: "x" }));
   const full = await failure(s3.send(new DeleteBucketCommand({ Bucket })));
-  assert.deepEqual([full.code, full.status, full.message], ["BucketNotEmpty", 409, "The bucket you tried to delete is not empty"]);
+  assert.deepEqual(
+    [full.code, full.status, full.message],
+    ["BucketNotEmpty", 409, "The bucket you tried to delete is not empty"],
+  );
   await s3.send(new DeleteObjectCommand({ Bucket, Key: "k" }));
   await s3.send(new CreateMultipartUploadCommand({ Bucket, Key: "open" }));
   await s3.send(new DeleteBucketCommand({ Bucket }));
@@ -131,7 +170,10 @@ test("DeleteBucket: objects, versions and delete markers are in the way (BucketN
   const versioned = await world.bucket("marker");
   await s3.send(new PutBucketVersioningCommand({ Bucket: versioned, VersioningConfiguration: { Status: "Enabled" } }));
   const marker = await s3.send(new DeleteObjectCommand({ Bucket: versioned, Key: "k" }));
-  assert.match((await failure(s3.send(new DeleteBucketCommand({ Bucket: versioned })))).message, /^The bucket you tried to delete is not empty/);
+  assert.match(
+    (await failure(s3.send(new DeleteBucketCommand({ Bucket: versioned })))).message,
+    /^The bucket you tried to delete is not empty/,
+  );
   await s3.send(new DeleteObjectCommand({ Bucket: versioned, Key: "k", VersionId: marker.VersionId }));
   await s3.send(new DeleteBucketCommand({ Bucket: versioned }));
 });
@@ -151,11 +193,22 @@ test("a bucket made again under the same name begins empty, with the defaults of
 const READS: readonly (readonly [new (input: never) => unknown, object, string | Record<string, unknown>])[] = [
   [GetBucketPolicyCommand as never, {}, "NoSuchBucketPolicy"],
   [GetBucketPolicyStatusCommand as never, {}, "NoSuchBucketPolicy"],
-  [GetBucketOwnershipControlsCommand as never, {}, { OwnershipControls: { Rules: [{ ObjectOwnership: "BucketOwnerEnforced" }] } }],
+  [
+    GetBucketOwnershipControlsCommand as never,
+    {},
+    { OwnershipControls: { Rules: [{ ObjectOwnership: "BucketOwnerEnforced" }] } },
+  ],
   [
     GetPublicAccessBlockCommand as never,
     {},
-    { PublicAccessBlockConfiguration: { BlockPublicAcls: true, IgnorePublicAcls: true, BlockPublicPolicy: true, RestrictPublicBuckets: true } },
+    {
+      PublicAccessBlockConfiguration: {
+        BlockPublicAcls: true,
+        IgnorePublicAcls: true,
+        BlockPublicPolicy: true,
+        RestrictPublicBuckets: true,
+      },
+    },
   ],
   [GetBucketVersioningCommand as never, {}, { Status: undefined }],
   [GetBucketTaggingCommand as never, {}, "NoSuchTagSet"],
@@ -175,7 +228,11 @@ const READS: readonly (readonly [new (input: never) => unknown, object, string |
   [ListBucketAnalyticsConfigurationsCommand as never, {}, { AnalyticsConfigurationList: undefined, IsTruncated: false }],
   [ListBucketInventoryConfigurationsCommand as never, {}, { InventoryConfigurationList: undefined, IsTruncated: false }],
   [ListBucketMetricsConfigurationsCommand as never, {}, { MetricsConfigurationList: undefined, IsTruncated: false }],
-  [ListBucketIntelligentTieringConfigurationsCommand as never, {}, { IntelligentTieringConfigurationList: undefined, IsTruncated: false }],
+  [
+    ListBucketIntelligentTieringConfigurationsCommand as never,
+    {},
+    { IntelligentTieringConfigurationList: undefined, IsTruncated: false },
+  ],
   [ListMultipartUploadsCommand as never, {}, { Uploads: undefined, IsTruncated: false }],
   [ListObjectsCommand as never, {}, { Contents: undefined, IsTruncated: false }],
   [ListObjectsV2Command as never, {}, { Contents: undefined, IsTruncated: false, KeyCount: 0 }],
@@ -203,13 +260,19 @@ const fresh = (): Promise<string> => (freshBucket ??= world.bucket("fresh"));
 test("the ACL of a new bucket and object: the owner's FULL_CONTROL", async () => {
   const Bucket = await fresh();
   await s3.send(new PutObjectCommand({ Bucket, Key: "acl", Body: "x" }));
-  for (const acl of [await s3.send(new GetBucketAclCommand({ Bucket })), await s3.send(new GetObjectAclCommand({ Bucket, Key: "acl" }))]) {
-    assert.deepEqual(acl.Grants?.map(({ Permission, Grantee }) => [Permission, Grantee?.Type, Grantee?.ID]), [["FULL_CONTROL", "CanonicalUser", acl.Owner?.ID]]);
+  for (const acl of [
+    await s3.send(new GetBucketAclCommand({ Bucket })),
+    await s3.send(new GetObjectAclCommand({ Bucket, Key: "acl" })),
+  ]) {
+    assert.deepEqual(
+      acl.Grants?.map(({ Permission, Grantee }) => [Permission, Grantee?.Type, Grantee?.ID]),
+      [["FULL_CONTROL", "CanonicalUser", acl.Owner?.ID]],
+    );
   }
   await s3.send(new DeleteObjectCommand({ Bucket, Key: "acl" }));
 });
 
-test("with BucketOwnerEnforced: ACL writes are AccessControlListNotSupported; bucket-owner-full-control is accepted", async () => {
+test("BucketOwnerEnforced: ACL writes are AccessControlListNotSupported but for bucket-owner-full-control", async () => {
   const Bucket = await world.bucket("enforced");
   await s3.send(new PutObjectCommand({ Bucket, Key: "k", Body: "x", ACL: "bucket-owner-full-control" }));
   for (const command of [
@@ -232,8 +295,14 @@ test("ownership controls: set, read, delete; a wrong value or two rules are Malf
     const got = await s3.send(new GetBucketOwnershipControlsCommand({ Bucket }));
     assert.deepEqual(got.OwnershipControls?.Rules, [{ ObjectOwnership }]);
   }
-  for (const Rules of [[], [{ ObjectOwnership: "ObjectWriter" }, { ObjectOwnership: "ObjectWriter" }], [{ ObjectOwnership: "Nobody" }]]) {
-    const error = await failure(send(new PutBucketOwnershipControlsCommand({ Bucket, OwnershipControls: { Rules: Rules as never } })));
+  for (const Rules of [
+    [],
+    [{ ObjectOwnership: "ObjectWriter" }, { ObjectOwnership: "ObjectWriter" }],
+    [{ ObjectOwnership: "Nobody" }],
+  ]) {
+    const error = await failure(
+      send(new PutBucketOwnershipControlsCommand({ Bucket, OwnershipControls: { Rules: Rules as never } })),
+    );
     assert.deepEqual([error.code, error.status], ["MalformedXML", 400], JSON.stringify(Rules));
   }
   for (let time = 0; time < 2; time++) await s3.send(new DeleteBucketOwnershipControlsCommand({ Bucket }));
@@ -242,17 +311,37 @@ test("ownership controls: set, read, delete; a wrong value or two rules are Malf
     status: 404,
     message: "The bucket ownership controls were not found",
   });
-  const header = await failure(send(withHeaders(new CreateBucketCommand({ Bucket: unique("own") }), { "x-amz-object-ownership": "Nobody" })));
+  const header = await failure(
+    send(withHeaders(new CreateBucketCommand({ Bucket: unique("own") }), { "x-amz-object-ownership": "Nobody" })),
+  );
   assert.deepEqual([header.code, header.message], ["InvalidArgument", "Invalid x-amz-object-ownership header: Nobody"]);
 });
 
 test("bucket tags: set, read, replace, delete; a duplicate key is InvalidTag", async () => {
   const Bucket = await world.bucket("tags");
-  const TagSet = [{ Key: "team", Value: "ä ö" }, { Key: "empty", Value: "" }];
+  const TagSet = [
+    { Key: "team", Value: "ä ö" },
+    { Key: "empty", Value: "" },
+  ];
   await s3.send(new PutBucketTaggingCommand({ Bucket, Tagging: { TagSet } }));
   const got = (await s3.send(new GetBucketTaggingCommand({ Bucket }))).TagSet ?? [];
-  assert.deepEqual([...got].sort((a, b) => ((a.Key ?? "") < (b.Key ?? "") ? 1 : -1)), TagSet);
-  const twice = await failure(s3.send(new PutBucketTaggingCommand({ Bucket, Tagging: { TagSet: [{ Key: "a", Value: "1" }, { Key: "a", Value: "2" }] } })));
+  assert.deepEqual(
+    [...got].sort((a, b) => ((a.Key ?? "") < (b.Key ?? "") ? 1 : -1)),
+    TagSet,
+  );
+  const twice = await failure(
+    s3.send(
+      new PutBucketTaggingCommand({
+        Bucket,
+        Tagging: {
+          TagSet: [
+            { Key: "a", Value: "1" },
+            { Key: "a", Value: "2" },
+          ],
+        },
+      }),
+    ),
+  );
   assert.deepEqual([twice.code, twice.status], ["InvalidTag", 400]);
   for (let time = 0; time < 2; time++) await s3.send(new DeleteBucketTaggingCommand({ Bucket }));
   assert.equal((await failure(s3.send(new GetBucketTaggingCommand({ Bucket })))).code, "NoSuchTagSet");
@@ -262,13 +351,16 @@ test("object tags: by header and by call; counted on GET; ten at most; an object
   const Bucket = await fresh();
   const Key = "tagged";
   await s3.send(new PutObjectCommand({ Bucket, Key, Body: "x", Tagging: "a=1&b=two%20words" }));
-  const order = (set: { Key?: string | undefined; Value?: string | undefined }[] | undefined) => (set ?? []).map((tag) => `${tag.Key}=${tag.Value}`).sort();
+  const order = (set: { Key?: string | undefined; Value?: string | undefined }[] | undefined) =>
+    (set ?? []).map((tag) => `${tag.Key}=${tag.Value}`).sort();
   assert.deepEqual(order((await s3.send(new GetObjectTaggingCommand({ Bucket, Key }))).TagSet), ["a=1", "b=two words"]);
   assert.equal((await s3.send(new GetObjectCommand({ Bucket, Key }))).TagCount, 2);
   const ten = Array.from({ length: 10 }, (_, at) => ({ Key: `k${at}`, Value: "v" }));
   await s3.send(new PutObjectTaggingCommand({ Bucket, Key, Tagging: { TagSet: ten } }));
   assert.equal((await s3.send(new GetObjectTaggingCommand({ Bucket, Key }))).TagSet?.length, 10);
-  const eleven = await failure(s3.send(new PutObjectTaggingCommand({ Bucket, Key, Tagging: { TagSet: [...ten, { Key: "k10", Value: "v" }] } })));
+  const eleven = await failure(
+    s3.send(new PutObjectTaggingCommand({ Bucket, Key, Tagging: { TagSet: [...ten, { Key: "k10", Value: "v" }] } })),
+  );
   assert.ok(["BadRequest", "InvalidTag"].includes(eleven.code) && eleven.status === 400, eleven.code);
   assert.equal((await s3.send(new DeleteObjectTaggingCommand({ Bucket, Key }))).$metadata.httpStatusCode, 204);
   assert.deepEqual((await s3.send(new GetObjectTaggingCommand({ Bucket, Key }))).TagSet, []);
@@ -292,7 +384,7 @@ test("CreateBucket with tags in its body, and with a body that is no XML", async
   assert.deepEqual([error.code, error.status], ["MalformedXML", 400]);
 });
 
-test("of twenty simultaneous creations of one name, one bucket results; writers racing a delete never leave a bucket half gone", async () => {
+test("twenty simultaneous creations make one bucket; writers racing a delete never leave it half gone", async () => {
   const Bucket = unique("racing");
   await Promise.allSettled(Array.from({ length: 20 }, () => s3.send(new CreateBucketCommand({ Bucket }))));
   const names = (await s3.send(new ListBucketsCommand({ Prefix: Bucket }))).Buckets?.map(({ Name }) => Name);

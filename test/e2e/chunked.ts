@@ -45,7 +45,10 @@ export function signedChunks(upload: ChunkedUpload): Framed {
   const headers = signHeaders({ method: "PUT", target, headers: unsigned }, signer, payloadHash);
   const date = headers["x-amz-date"] ?? "";
   const scope = `${date.slice(0, 8)}/us-east-1/s3/aws4_request`;
-  const key = ["us-east-1", "s3", "aws4_request"].reduce<Buffer>((secret, part) => hmac(secret, part), hmac(`AWS4${credentials.secretAccessKey}`, date.slice(0, 8)));
+  const key = ["us-east-1", "s3", "aws4_request"].reduce<Buffer>(
+    (secret, part) => hmac(secret, part),
+    hmac(`AWS4${credentials.secretAccessKey}`, date.slice(0, 8)),
+  );
   let previous = /Signature=([0-9a-f]{64})/.exec(headers["authorization"] ?? "")?.[1] ?? "";
   const pieces: Buffer[] = [];
   for (const [at, chunk] of [...chunks, ...(upload.unterminated === true ? [] : [Buffer.alloc(0)])].entries()) {

@@ -28,7 +28,14 @@ export interface AuditLine {
   readonly userAgent: string;
   readonly errorCode?: string;
   readonly errorMessage?: string;
-  readonly userIdentity: { readonly type: string; readonly arn?: string; readonly accountId?: string; readonly accessKeyId?: string; readonly userName?: string; readonly invokedBy?: string };
+  readonly userIdentity: {
+    readonly type: string;
+    readonly arn?: string;
+    readonly accountId?: string;
+    readonly accessKeyId?: string;
+    readonly userName?: string;
+    readonly invokedBy?: string;
+  };
   readonly requestParameters: { readonly [name: string]: unknown } | null;
   readonly additionalEventData?: { readonly [name: string]: unknown };
   readonly resources?: readonly { readonly ARN: string }[];
@@ -36,9 +43,14 @@ export interface AuditLine {
 
 /** Every audit line of the server's data directory, in order within each file. */
 export function auditLines(server: TestServer): AuditLine[] {
-  return filesBelow(join(server.directory, "data", "audit")).sort().flatMap(auditFile);
+  return filesBelow(join(server.directory, "data", "audit"))
+    .sort()
+    .flatMap(auditFile);
 }
 
 function auditFile(path: string): AuditLine[] {
-  return readFileSync(path, "utf8").split("\n").filter((line) => line !== "").map((line) => JSON.parse(line) as AuditLine);
+  return readFileSync(path, "utf8")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as AuditLine);
 }

@@ -2,7 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DisableKeyCommand, EnableKeyCommand } from "@aws-sdk/client-kms";
-import { CopyObjectCommand, GetObjectCommand, HeadObjectCommand, PutBucketEncryptionCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import {
+  CopyObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  PutBucketEncryptionCommand,
+  PutObjectCommand,
+} from "@aws-sdk/client-s3";
 import { failure } from "./server.js";
 import { assertBytes, bodyOf, bytesOf, CHUNK, MIB, openWorld, S3_ALL } from "./world.js";
 
@@ -21,7 +27,10 @@ for (const size of [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK - 1, 2 * CHUNK 
     const head = await s3.send(new HeadObjectCommand({ Bucket, Key: `size/${size}` }));
     assert.equal(head.ContentLength, size);
     for (const answer of [put, got, head]) {
-      assert.deepEqual([answer.ServerSideEncryption, answer.SSEKMSKeyId, answer.BucketKeyEnabled], ["aws:kms:dsse", keyArn, undefined]);
+      assert.deepEqual(
+        [answer.ServerSideEncryption, answer.SSEKMSKeyId, answer.BucketKeyEnabled],
+        ["aws:kms:dsse", keyArn, undefined],
+      );
     }
   });
 }
@@ -29,7 +38,13 @@ for (const size of [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK - 1, 2 * CHUNK 
 test("ranges reach through both layers, across chunks of either", async () => {
   const body = bytesOf(4 * CHUNK + 100, 77);
   await s3.send(new PutObjectCommand({ Bucket, Key: "ranged", Body: body, ...DSSE }));
-  for (const [start, end] of [[0, 0], [CHUNK - 40, CHUNK + 40], [CHUNK, CHUNK], [2 * CHUNK - 200, 3 * CHUNK + 200], [4 * CHUNK, 4 * CHUNK + 99]] as const) {
+  for (const [start, end] of [
+    [0, 0],
+    [CHUNK - 40, CHUNK + 40],
+    [CHUNK, CHUNK],
+    [2 * CHUNK - 200, 3 * CHUNK + 200],
+    [4 * CHUNK, 4 * CHUNK + 99],
+  ] as const) {
     const got = await s3.send(new GetObjectCommand({ Bucket, Key: "ranged", Range: `bytes=${start}-${end}` }));
     assertBytes(await bodyOf(got), body.subarray(start, end + 1), `${start}-${end}`);
   }
@@ -37,7 +52,12 @@ test("ranges reach through both layers, across chunks of either", async () => {
 
 test("no bucket key, even where header or setting ask for one", async () => {
   const configured = await world.bucket("dsse-default");
-  const Rules = [{ ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms:dsse" as const, KMSMasterKeyID: keyArn }, BucketKeyEnabled: true }];
+  const Rules = [
+    {
+      ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms:dsse" as const, KMSMasterKeyID: keyArn },
+      BucketKeyEnabled: true,
+    },
+  ];
   await s3.send(new PutBucketEncryptionCommand({ Bucket: configured, ServerSideEncryptionConfiguration: { Rules } }));
   const put = await s3.send(new PutObjectCommand({ Bucket: configured, Key: "k", Body: "x" }));
   assert.deepEqual([put.ServerSideEncryption, put.SSEKMSKeyId, put.BucketKeyEnabled], ["aws:kms:dsse", keyArn, undefined]);
@@ -47,7 +67,15 @@ test("no bucket key, even where header or setting ask for one", async () => {
 test("without a key id it is the managed key; copies go in and out", async () => {
   const put = await s3.send(new PutObjectCommand({ Bucket, Key: "managed", Body: "abc", ServerSideEncryption: "aws:kms:dsse" }));
   assert.match(put.SSEKMSKeyId ?? "", /:key\//);
-  const single = await s3.send(new CopyObjectCommand({ Bucket, Key: "single", CopySource: `${Bucket}/managed`, ServerSideEncryption: "aws:kms", SSEKMSKeyId: keyArn }));
+  const single = await s3.send(
+    new CopyObjectCommand({
+      Bucket,
+      Key: "single",
+      CopySource: `${Bucket}/managed`,
+      ServerSideEncryption: "aws:kms",
+      SSEKMSKeyId: keyArn,
+    }),
+  );
   assert.equal(single.ServerSideEncryption, "aws:kms");
   const twice = await s3.send(new CopyObjectCommand({ Bucket, Key: "twice", CopySource: `${Bucket}/single`, ...DSSE }));
   assert.equal(twice.ServerSideEncryption, "aws:kms:dsse");
@@ -62,7 +90,10 @@ test("a disabled key closes the object and opens it again; permissions are those
   await kms.send(new DisableKeyCommand({ KeyId: keyArn }));
   const read = await failure(s3.send(new GetObjectCommand({ Bucket, Key: "state" })));
   assert.deepEqual([read.code, read.status, read.message], ["KMS.DisabledException", 400, `${keyArn} is disabled.`]);
-  assert.equal((await failure(s3.send(new PutObjectCommand({ Bucket, Key: "state2", Body: "x", ...DSSE })))).code, "KMS.DisabledException");
+  assert.equal(
+    (await failure(s3.send(new PutObjectCommand({ Bucket, Key: "state2", Body: "x", ...DSSE })))).code,
+    "KMS.DisabledException",
+  );
   await kms.send(new EnableKeyCommand({ KeyId: keyArn }));
   assert.equal((await bodyOf(await s3.send(new GetObjectCommand({ Bucket, Key: "state" })))).toString(), "abc");
 });

@@ -1,4 +1,7 @@
-/** Default encryption of buckets: its configuration as a document, precedence, and the traps. Source: S3 encryption reference §2, §9. */
+/**
+ * Default encryption of buckets: its configuration as a document, precedence, and the traps. Source: S3 encryption
+ * reference §2, §9.
+ */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
@@ -25,22 +28,63 @@ const keyArn = await world.key();
 const otherArn = await world.key();
 const put = (Bucket: string, ...Rules: ServerSideEncryptionRule[]) =>
   s3.send(new PutBucketEncryptionCommand({ Bucket, ServerSideEncryptionConfiguration: { Rules } }));
-const get = async (Bucket: string) => (await s3.send(new GetBucketEncryptionCommand({ Bucket }))).ServerSideEncryptionConfiguration?.Rules;
+const get = async (Bucket: string) =>
+  (await s3.send(new GetBucketEncryptionCommand({ Bucket }))).ServerSideEncryptionConfiguration?.Rules;
 
 test("a bucket never configured answers one AES256 rule with BucketKeyEnabled false", async () => {
   const Bucket = await world.bucket("fresh");
-  assert.deepEqual(await get(Bucket), [{ ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" }, BucketKeyEnabled: false }]);
+  assert.deepEqual(await get(Bucket), [
+    { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" }, BucketKeyEnabled: false },
+  ]);
 });
 
 for (const [what, rule, shown] of [
   ["AES256", { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" } }, { BucketKeyEnabled: false }],
   ["aws:kms without a key", { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms" } }, { BucketKeyEnabled: false }],
-  ["aws:kms with an ARN and bucket key", { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms", KMSMasterKeyID: keyArn }, BucketKeyEnabled: true }, {}],
-  ["aws:kms with an id", { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms", KMSMasterKeyID: keyArn.split("/")[1] }, BucketKeyEnabled: false }, {}],
-  ["aws:kms with an alias", { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms", KMSMasterKeyID: "alias/whatever" }, BucketKeyEnabled: false }, {}],
-  ["DSSE", { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms:dsse", KMSMasterKeyID: keyArn }, BucketKeyEnabled: false }, {}],
-  ["a block of SSE-C", { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" }, BucketKeyEnabled: false, BlockedEncryptionTypes: { EncryptionType: ["SSE-C"] } }, {}],
-  ["no block", { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" }, BucketKeyEnabled: false, BlockedEncryptionTypes: { EncryptionType: ["NONE"] } }, {}],
+  [
+    "aws:kms with an ARN and bucket key",
+    { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms", KMSMasterKeyID: keyArn }, BucketKeyEnabled: true },
+    {},
+  ],
+  [
+    "aws:kms with an id",
+    {
+      ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms", KMSMasterKeyID: keyArn.split("/")[1] },
+      BucketKeyEnabled: false,
+    },
+    {},
+  ],
+  [
+    "aws:kms with an alias",
+    {
+      ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms", KMSMasterKeyID: "alias/whatever" },
+      BucketKeyEnabled: false,
+    },
+    {},
+  ],
+  [
+    "DSSE",
+    { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms:dsse", KMSMasterKeyID: keyArn }, BucketKeyEnabled: false },
+    {},
+  ],
+  [
+    "a block of SSE-C",
+    {
+      ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" },
+      BucketKeyEnabled: false,
+      BlockedEncryptionTypes: { EncryptionType: ["SSE-C"] },
+    },
+    {},
+  ],
+  [
+    "no block",
+    {
+      ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" },
+      BucketKeyEnabled: false,
+      BlockedEncryptionTypes: { EncryptionType: ["NONE"] },
+    },
+    {},
+  ],
 ] as const) {
   test(`PutBucketEncryption with ${what} is returned exactly as set`, async () => {
     const Bucket = await world.bucket("exact");
@@ -56,14 +100,16 @@ test("the key id is not validated when set; the failure comes with the upload", 
   assert.deepEqual(error, { code: "KMS.NotFoundException", status: 400, message: "Invalid keyId 'fake-key-id'" });
 });
 
-test("rules: none or two are MalformedXML; AES256 with a key id is InvalidArgument; an unknown algorithm is MalformedXML", async () => {
+test("rules: none, two or an unknown algorithm are MalformedXML; AES256 with a key id is InvalidArgument", async () => {
   const Bucket = await world.bucket("rules");
   const rule = { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" as const } };
   for (const rules of [[], [rule, rule]]) {
     const error = await failure(put(Bucket, ...rules));
     assert.deepEqual([error.code, error.status], ["MalformedXML", 400], String(rules.length));
   }
-  const keyed = await failure(put(Bucket, { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES256", KMSMasterKeyID: keyArn } }));
+  const keyed = await failure(
+    put(Bucket, { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES256", KMSMasterKeyID: keyArn } }),
+  );
   assert.deepEqual(keyed, {
     code: "InvalidArgument",
     status: 400,
@@ -71,7 +117,9 @@ test("rules: none or two are MalformedXML; AES256 with a key id is InvalidArgume
   });
   const unknown = await failure(put(Bucket, { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES512" as "AES256" } }));
   assert.deepEqual([unknown.code, unknown.status], ["MalformedXML", 400]);
-  assert.deepEqual(await get(Bucket), [{ ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" }, BucketKeyEnabled: false }]);
+  assert.deepEqual(await get(Bucket), [
+    { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" }, BucketKeyEnabled: false },
+  ]);
 });
 
 test("a body without Content-MD5 or checksum is refused", async () => {
@@ -108,7 +156,8 @@ const DEFAULTS: Readonly<Record<string, ServerSideEncryptionRule>> = {
   "own key": { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms", KMSMasterKeyID: keyArn }, BucketKeyEnabled: true },
   "own key, DSSE": { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms:dsse", KMSMasterKeyID: keyArn } },
 };
-const managedArn = async (): Promise<string | undefined> => (await kms.send(new DescribeKeyCommand({ KeyId: "alias/aws/s3" }))).KeyMetadata?.Arn;
+const managedArn = async (): Promise<string | undefined> =>
+  (await kms.send(new DescribeKeyCommand({ KeyId: "alias/aws/s3" }))).KeyMetadata?.Arn;
 
 for (const [name, rule] of Object.entries(DEFAULTS)) {
   test(`precedence over default ${name}: SSE-C, then the header, then the default; PUT, copy and multipart alike`, async () => {
@@ -117,7 +166,7 @@ for (const [name, rule] of Object.entries(DEFAULTS)) {
     await put(Bucket, rule);
     await s3.send(new PutObjectCommand({ Bucket, Key: "source", Body: "source", ServerSideEncryption: "AES256" }));
     const fallback = rule.ApplyServerSideEncryptionByDefault;
-    const kmsKey = fallback?.SSEAlgorithm === "AES256" ? undefined : fallback?.KMSMasterKeyID ?? managed;
+    const kmsKey = fallback?.SSEAlgorithm === "AES256" ? undefined : (fallback?.KMSMasterKeyID ?? managed);
     // A request without key headers takes the rule's bucket key; DSSE has none.
     const flag = rule.BucketKeyEnabled === true ? true : undefined;
     const rows: readonly (readonly [string, Record<string, string>, readonly unknown[]])[] = [
@@ -129,12 +178,20 @@ for (const [name, rule] of Object.entries(DEFAULTS)) {
       ["SSE-C", CUSTOMER, [undefined, undefined, undefined]],
     ];
     for (const [what, headers, expected] of rows) {
-      const { ServerSideEncryption, SSEKMSKeyId, BucketKeyEnabled } = await s3.send(withHeaders(new PutObjectCommand({ Bucket, Key: "k", Body: "x" }), headers));
+      const { ServerSideEncryption, SSEKMSKeyId, BucketKeyEnabled } = await s3.send(
+        withHeaders(new PutObjectCommand({ Bucket, Key: "k", Body: "x" }), headers),
+      );
       assert.deepEqual([ServerSideEncryption, SSEKMSKeyId, BucketKeyEnabled], expected, `PUT, ${what}`);
-      const copied = await s3.send(withHeaders(new CopyObjectCommand({ Bucket, Key: "c", CopySource: `${Bucket}/source` }), headers));
+      const copied = await s3.send(
+        withHeaders(new CopyObjectCommand({ Bucket, Key: "c", CopySource: `${Bucket}/source` }), headers),
+      );
       assert.deepEqual([copied.ServerSideEncryption, copied.SSEKMSKeyId, copied.BucketKeyEnabled], expected, `copy, ${what}`);
       const upload = await s3.send(withHeaders(new CreateMultipartUploadCommand({ Bucket, Key: "m" }), headers));
-      assert.deepEqual([upload.ServerSideEncryption, upload.SSEKMSKeyId, upload.BucketKeyEnabled], expected, `multipart, ${what}`);
+      assert.deepEqual(
+        [upload.ServerSideEncryption, upload.SSEKMSKeyId, upload.BucketKeyEnabled],
+        expected,
+        `multipart, ${what}`,
+      );
       const head = await s3.send(withHeaders(new HeadObjectCommand({ Bucket, Key: "k" }), what === "SSE-C" ? CUSTOMER : {}));
       assert.deepEqual([head.ServerSideEncryption, head.SSEKMSKeyId, head.BucketKeyEnabled], expected, `HEAD, ${what}`);
     }
@@ -158,7 +215,14 @@ test("an upload keeps the encryption it began with, whatever the default becomes
   const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key: "k" }));
   await s3.send(new DeleteBucketEncryptionCommand({ Bucket }));
   const part = await s3.send(new UploadPartCommand({ Bucket, Key: "k", UploadId, PartNumber: 1, Body: "x" }));
-  const done = await s3.send(new CompleteMultipartUploadCommand({ Bucket, Key: "k", UploadId, MultipartUpload: { Parts: [{ PartNumber: 1, ETag: part.ETag }] } }));
+  const done = await s3.send(
+    new CompleteMultipartUploadCommand({
+      Bucket,
+      Key: "k",
+      UploadId,
+      MultipartUpload: { Parts: [{ PartNumber: 1, ETag: part.ETag }] },
+    }),
+  );
   for (const answer of [part, done, await s3.send(new HeadObjectCommand({ Bucket, Key: "k" }))]) {
     assert.deepEqual([answer.ServerSideEncryption, answer.SSEKMSKeyId, answer.BucketKeyEnabled], ["aws:kms", keyArn, true]);
   }
@@ -176,19 +240,39 @@ test("copy onto itself without any header is allowed where the bucket has an exp
 test("a key id in the default, and the managed key, are those of the requester's account", async () => {
   const Bucket = await world.bucket("who");
   const visitor = s3Client(world.server, { credentials: AWAY_ROOT });
-  await world.policy(Bucket, [{ Effect: "Allow", Principal: { AWS: AWAY }, Action: "s3:*", Resource: [`arn:aws:s3:::${Bucket}`, `arn:aws:s3:::${Bucket}/*`] }]);
+  await world.policy(Bucket, [
+    {
+      Effect: "Allow",
+      Principal: { AWS: AWAY },
+      Action: "s3:*",
+      Resource: [`arn:aws:s3:::${Bucket}`, `arn:aws:s3:::${Bucket}/*`],
+    },
+  ]);
   const id = keyArn.split("/")[1] ?? "";
   await put(Bucket, { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms", KMSMasterKeyID: id } });
-  const write = (client = s3, input: { ServerSideEncryption?: "aws:kms" } = {}) => client.send(new PutObjectCommand({ Bucket, Key: "k", Body: "x", ...input }));
+  const write = (client = s3, input: { ServerSideEncryption?: "aws:kms" } = {}) =>
+    client.send(new PutObjectCommand({ Bucket, Key: "k", Body: "x", ...input }));
   assert.equal((await write()).SSEKMSKeyId, keyArn);
   const theirs = await failure(write(visitor));
-  assert.deepEqual(theirs, { code: "KMS.NotFoundException", status: 400, message: `Key 'arn:aws:kms:us-east-1:${AWAY}:key/${id}' does not exist` });
+  assert.deepEqual(theirs, {
+    code: "KMS.NotFoundException",
+    status: 400,
+    message: `Key 'arn:aws:kms:us-east-1:${AWAY}:key/${id}' does not exist`,
+  });
   const managed = await write(visitor, { ServerSideEncryption: "aws:kms" });
   assert.match(managed.SSEKMSKeyId ?? "", new RegExp(`^arn:aws:kms:us-east-1:${AWAY}:key/`));
-  assert.equal((await failure(s3.send(new GetObjectCommand({ Bucket, Key: "k" })))).status, 403, "another account's aws/s3 opens to nobody else");
+  assert.equal(
+    (await failure(s3.send(new GetObjectCommand({ Bucket, Key: "k" })))).status,
+    403,
+    "another account's aws/s3 opens to nobody else",
+  );
   await put(Bucket, { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" } });
   await write(visitor);
-  assert.equal((await bodyOf(await s3.send(new GetObjectCommand({ Bucket, Key: "k" })))).toString(), "x", "the bucket's owner owns what visitors store");
+  assert.equal(
+    (await bodyOf(await s3.send(new GetObjectCommand({ Bucket, Key: "k" })))).toString(),
+    "x",
+    "the bucket's owner owns what visitors store",
+  );
 });
 
 test("reading and setting need their own permissions", async () => {

@@ -35,13 +35,31 @@ let upload: { Bucket: string; Key: string; UploadId: string | undefined };
 let part: { PartNumber: number; ETag: string | undefined };
 
 before(async () => {
-  await s3.send(new PutObjectCommand({ Bucket, Key: "source", Body: "x", ServerSideEncryption: "aws:kms", SSEKMSKeyId: source, ChecksumAlgorithm: "SHA256" }));
-  upload = { Bucket, Key: "upload", UploadId: (await s3.send(new CreateMultipartUploadCommand({ Bucket, Key: "upload", ...KMS }))).UploadId };
+  await s3.send(
+    new PutObjectCommand({
+      Bucket,
+      Key: "source",
+      Body: "x",
+      ServerSideEncryption: "aws:kms",
+      SSEKMSKeyId: source,
+      ChecksumAlgorithm: "SHA256",
+    }),
+  );
+  upload = {
+    Bucket,
+    Key: "upload",
+    UploadId: (await s3.send(new CreateMultipartUploadCommand({ Bucket, Key: "upload", ...KMS }))).UploadId,
+  };
   part = { PartNumber: 1, ETag: (await s3.send(new UploadPartCommand({ ...upload, PartNumber: 1, Body: "x" }))).ETag };
 });
 
 type Right = "source:Decrypt" | "source:GenerateDataKey" | "destination:GenerateDataKey" | "destination:Decrypt";
-const RIGHTS: readonly Right[] = ["source:Decrypt", "source:GenerateDataKey", "destination:GenerateDataKey", "destination:Decrypt"];
+const RIGHTS: readonly Right[] = [
+  "source:Decrypt",
+  "source:GenerateDataKey",
+  "destination:GenerateDataKey",
+  "destination:Decrypt",
+];
 const statement = (right: Right): object => {
   const [key, action] = right.split(":");
   return { Effect: "Allow", Action: `kms:${action}`, Resource: key === "source" ? source : destination };
@@ -52,16 +70,36 @@ const CALLS: readonly (readonly [string, () => unknown, readonly Right[]])[] = [
   ["PutObject", () => new PutObjectCommand({ Bucket, Key: "new", Body: "x", ...KMS }), ["destination:GenerateDataKey"]],
   ["GetObject", () => new GetObjectCommand({ Bucket, Key: "source" }), ["source:Decrypt"]],
   ["HeadObject", () => new HeadObjectCommand({ Bucket, Key: "source" }), []],
-  ["HeadObject in checksum mode", () => new HeadObjectCommand({ Bucket, Key: "source", ChecksumMode: "ENABLED" }), ["source:Decrypt", "source:GenerateDataKey"]],
-  ["GetObjectAttributes of the size", () => new GetObjectAttributesCommand({ Bucket, Key: "source", ObjectAttributes: ["ObjectSize"] }), []],
+  [
+    "HeadObject in checksum mode",
+    () => new HeadObjectCommand({ Bucket, Key: "source", ChecksumMode: "ENABLED" }),
+    ["source:Decrypt", "source:GenerateDataKey"],
+  ],
+  [
+    "GetObjectAttributes of the size",
+    () => new GetObjectAttributesCommand({ Bucket, Key: "source", ObjectAttributes: ["ObjectSize"] }),
+    [],
+  ],
   [
     "GetObjectAttributes of checksums",
     () => new GetObjectAttributesCommand({ Bucket, Key: "source", ObjectAttributes: ["Checksum"] }),
     ["source:Decrypt", "source:GenerateDataKey"],
   ],
-  ["CopyObject", () => new CopyObjectCommand({ Bucket, Key: "copy", CopySource: `${Bucket}/source`, ...KMS }), ["source:Decrypt", "destination:GenerateDataKey"]],
-  ["CopyObject out of KMS", () => new CopyObjectCommand({ Bucket, Key: "copy", CopySource: `${Bucket}/source` }), ["source:Decrypt"]],
-  ["CreateMultipartUpload", () => new CreateMultipartUploadCommand({ Bucket, Key: "created", ...KMS }), ["destination:GenerateDataKey"]],
+  [
+    "CopyObject",
+    () => new CopyObjectCommand({ Bucket, Key: "copy", CopySource: `${Bucket}/source`, ...KMS }),
+    ["source:Decrypt", "destination:GenerateDataKey"],
+  ],
+  [
+    "CopyObject out of KMS",
+    () => new CopyObjectCommand({ Bucket, Key: "copy", CopySource: `${Bucket}/source` }),
+    ["source:Decrypt"],
+  ],
+  [
+    "CreateMultipartUpload",
+    () => new CreateMultipartUploadCommand({ Bucket, Key: "created", ...KMS }),
+    ["destination:GenerateDataKey"],
+  ],
   ["UploadPart", () => new UploadPartCommand({ ...upload, PartNumber: 2, Body: "y" }), ["destination:Decrypt"]],
   [
     "UploadPartCopy",
@@ -99,7 +137,11 @@ for (const [name, make, needed] of CALLS) {
     for (const missing of needed) {
       await world.allow(person.name, [S3_ALL, ...RIGHTS.filter((right) => right !== missing).map(statement)]);
       const error = await failure(call(make));
-      assert.deepEqual([error.code, error.status], [name.startsWith("HeadObject") ? error.code : "AccessDenied", 403], `without ${missing}`);
+      assert.deepEqual(
+        [error.code, error.status],
+        [name.startsWith("HeadObject") ? error.code : "AccessDenied", 403],
+        `without ${missing}`,
+      );
       if (!name.startsWith("HeadObject")) assert.match(error.message, new RegExp(`kms:${missing.split(":")[1]} on resource: `));
     }
     await world.allow(person.name, [S3_ALL, ...needed.map(statement)]);
@@ -115,11 +157,19 @@ test("AbortMultipartUpload needs none", async () => {
 });
 
 test("S3 allows but KMS denies → denied; KMS allows but S3 denies → denied", async () => {
-  await world.allow(person.name, [S3_ALL, { Effect: "Allow", Action: "kms:*", Resource: "*" }, { Effect: "Deny", Action: "kms:Decrypt", Resource: source }]);
+  await world.allow(person.name, [
+    S3_ALL,
+    { Effect: "Allow", Action: "kms:*", Resource: "*" },
+    { Effect: "Deny", Action: "kms:Decrypt", Resource: source },
+  ]);
   const kms = await failure(call(() => new GetObjectCommand({ Bucket, Key: "source" })));
   assert.match(kms.message, /with an explicit deny in an identity-based policy$/);
   await world.allow(person.name, [{ Effect: "Allow", Action: "kms:*", Resource: "*" }]);
-  assert.deepEqual(await failure(call(() => new GetObjectCommand({ Bucket, Key: "source" }))), { code: "AccessDenied", status: 403, message: "Access Denied" });
+  assert.deepEqual(await failure(call(() => new GetObjectCommand({ Bucket, Key: "source" }))), {
+    code: "AccessDenied",
+    status: 403,
+    message: "Access Denied",
+  });
 });
 
 test("a permission limited to kms:ViaService S3 is of no use directly; one for direct use only, of none through S3", async () => {
@@ -128,7 +178,10 @@ test("a permission limited to kms:ViaService S3 is of no use directly; one for d
   const use = { Effect: "Allow", Action: ["kms:GenerateDataKey", "kms:Decrypt"], Resource: "*" };
   await world.allow(person.name, [S3_ALL, { ...use, Condition: { StringEquals: via } }]);
   await call(() => new PutObjectCommand({ Bucket, Key: "via", Body: "x", ...KMS }));
-  assert.equal((await failure(person.kms.send(new GenerateDataKeyCommand({ KeyId: destination, KeySpec: "AES_256" })))).code, "AccessDeniedException");
+  assert.equal(
+    (await failure(person.kms.send(new GenerateDataKeyCommand({ KeyId: destination, KeySpec: "AES_256" })))).code,
+    "AccessDeniedException",
+  );
   await world.allow(person.name, [S3_ALL, { ...use, Condition: { Null: { "kms:ViaService": "true" } } }]);
   const { CiphertextBlob } = await person.kms.send(new GenerateDataKeyCommand({ KeyId: destination, KeySpec: "AES_256" }));
   await person.kms.send(new DecryptCommand({ CiphertextBlob }));

@@ -50,7 +50,11 @@ interface Expected {
 }
 
 /** Every way to use the key through S3 fails with the same error, and nothing is stored. */
-async function closed(prefix: string, sse: Partial<PutObjectCommandInput>, on: { read: Expected; write: Expected }): Promise<void> {
+async function closed(
+  prefix: string,
+  sse: Partial<PutObjectCommandInput>,
+  on: { read: Expected; write: Expected },
+): Promise<void> {
   const expect = async (what: string, promise: Promise<unknown>, { code, status, message }: Expected): Promise<void> => {
     const error = await failure(promise);
     assert.deepEqual([error.code, error.status], [code, status], what);
@@ -62,18 +66,42 @@ async function closed(prefix: string, sse: Partial<PutObjectCommandInput>, on: {
     await expect(`GET ${name}`, s3.send(new GetObjectCommand({ Bucket, Key })), on.read);
     await expect(`GET ${name} over https`, s3tls.send(new GetObjectCommand({ Bucket, Key })), on.read);
     await expect(`GET range ${name}`, s3.send(new GetObjectCommand({ Bucket, Key, Range: "bytes=1-2" })), on.read);
-    await expect(`copy from ${name}`, s3.send(new CopyObjectCommand({ Bucket, Key: `${prefix}/none`, CopySource: `${Bucket}/${Key}` })), on.read);
+    await expect(
+      `copy from ${name}`,
+      s3.send(new CopyObjectCommand({ Bucket, Key: `${prefix}/none`, CopySource: `${Bucket}/${Key}` })),
+      on.read,
+    );
   }
   for (const Body of [small, large, ""]) {
-    await expect(`PUT of ${Body.length}`, s3.send(new PutObjectCommand({ Bucket, Key: `${prefix}/none`, Body, ...sse })), on.write);
+    await expect(
+      `PUT of ${Body.length}`,
+      s3.send(new PutObjectCommand({ Bucket, Key: `${prefix}/none`, Body, ...sse })),
+      on.write,
+    );
   }
-  await expect("copy to it", s3.send(new CopyObjectCommand({ Bucket, Key: `${prefix}/none`, CopySource: `${Bucket}/plain`, ...sse })), on.write);
-  await expect("CreateMultipartUpload", s3.send(new CreateMultipartUploadCommand({ Bucket, Key: `${prefix}/none`, ...sse })), on.write);
-  assert.equal((await failure(s3.send(new HeadObjectCommand({ Bucket, Key: `${prefix}/none` })))).status, 404, "nothing was stored");
+  await expect(
+    "copy to it",
+    s3.send(new CopyObjectCommand({ Bucket, Key: `${prefix}/none`, CopySource: `${Bucket}/plain`, ...sse })),
+    on.write,
+  );
+  await expect(
+    "CreateMultipartUpload",
+    s3.send(new CreateMultipartUploadCommand({ Bucket, Key: `${prefix}/none`, ...sse })),
+    on.write,
+  );
+  assert.equal(
+    (await failure(s3.send(new HeadObjectCommand({ Bucket, Key: `${prefix}/none` })))).status,
+    404,
+    "nothing was stored",
+  );
   const head = await s3.send(new HeadObjectCommand({ Bucket, Key: `${prefix}/large` }));
   assert.equal(head.ContentLength, large.length, "HEAD needs no key");
   const listed = await s3.send(new ListObjectsV2Command({ Bucket, Prefix: `${prefix}/` }));
-  assert.deepEqual(listed.Contents?.map(({ Key }) => Key), [`${prefix}/large`, `${prefix}/small`], "nor does a list");
+  assert.deepEqual(
+    listed.Contents?.map(({ Key }) => Key),
+    [`${prefix}/large`, `${prefix}/small`],
+    "nor does a list",
+  );
 }
 
 async function write(prefix: string, sse: Partial<PutObjectCommandInput>): Promise<void> {
@@ -142,8 +170,17 @@ for (const mode of MODES) {
       Resource: "*",
       Condition: { StringNotEquals: { "kms:EncryptionContext:aws:s3:arn": "arn:aws:s3:::another-bucket/key" } },
     };
-    await kms.send(new PutKeyPolicyCommand({ KeyId: arn, Policy: JSON.stringify({ Version: "2012-10-17", Statement: [accountStatement(), wrong] }) }));
-    const expected = (action: string) => ({ code: "AccessDenied", status: 403, message: new RegExp(`perform: ${action} on resource: .* with an explicit deny`) });
+    await kms.send(
+      new PutKeyPolicyCommand({
+        KeyId: arn,
+        Policy: JSON.stringify({ Version: "2012-10-17", Statement: [accountStatement(), wrong] }),
+      }),
+    );
+    const expected = (action: string) => ({
+      code: "AccessDenied",
+      status: 403,
+      message: new RegExp(`perform: ${action} on resource: .* with an explicit deny`),
+    });
     await closed(`context ${mode}`, sse, { read: expected("kms:Decrypt"), write: expected("kms:GenerateDataKey") });
   });
 
@@ -156,7 +193,10 @@ for (const mode of MODES) {
       await s3.send(new PutObjectCommand({ Bucket, Key: `rotated ${mode}/after${time}`, Body: "x", ...encryption(mode, arn) }));
     }
     for (let time = 0; time < 3; time++) {
-      assert.equal((await bodyOf(await s3.send(new GetObjectCommand({ Bucket, Key: `rotated ${mode}/after${time}` })))).toString(), "x");
+      assert.equal(
+        (await bodyOf(await s3.send(new GetObjectCommand({ Bucket, Key: `rotated ${mode}/after${time}` })))).toString(),
+        "x",
+      );
     }
   });
 }
@@ -168,7 +208,9 @@ for (const mode of MODES) {
     const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key, ...encryption(mode, arn) }));
     const part = () => s3.send(new UploadPartCommand({ Bucket, Key, UploadId, PartNumber: 1, Body: large }));
     const complete = (ETag: string | undefined) =>
-      s3.send(new CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload: { Parts: [{ PartNumber: 1, ETag }] } }));
+      s3.send(
+        new CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload: { Parts: [{ PartNumber: 1, ETag }] } }),
+      );
     const { ETag } = await part();
     await kms.send(new DisableKeyCommand({ KeyId: arn }));
     for (const refused of [part, () => complete(ETag)]) {
@@ -187,7 +229,9 @@ test("GetObjectAttributes: checksums need the key, size does not; delete needs n
   await kms.send(new DisableKeyCommand({ KeyId: arn }));
   const size = await s3.send(new GetObjectAttributesCommand({ Bucket, Key: "attributes", ObjectAttributes: ["ObjectSize"] }));
   assert.equal(size.ObjectSize, small.length);
-  const sums = await failure(s3.send(new GetObjectAttributesCommand({ Bucket, Key: "attributes", ObjectAttributes: ["Checksum"] })));
+  const sums = await failure(
+    s3.send(new GetObjectAttributesCommand({ Bucket, Key: "attributes", ObjectAttributes: ["Checksum"] })),
+  );
   assert.equal(sums.code, "KMS.DisabledException");
   await s3.send(new DeleteObjectCommand({ Bucket, Key: "attributes" }));
 });

@@ -8,7 +8,26 @@ import { openWorld, S3_ALL } from "./world.js";
 const world = await openWorld();
 const { s3 } = world;
 const Bucket = await world.bucket("list");
-const KEYS = ["a", "a/", "a/1", "a/2", "a/b/1", "a/b/2", "a0", "b", "b//1", "b//2", "B", "c d", "c+d", "é", "日", "z/1", "z/2", "z/3"];
+const KEYS = [
+  "a",
+  "a/",
+  "a/1",
+  "a/2",
+  "a/b/1",
+  "a/b/2",
+  "a0",
+  "b",
+  "b//1",
+  "b//2",
+  "B",
+  "c d",
+  "c+d",
+  "é",
+  "日",
+  "z/1",
+  "z/2",
+  "z/3",
+];
 for (const Key of KEYS) await s3.send(new PutObjectCommand({ Bucket, Key, Body: Key }));
 const inOrder = [...KEYS].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
 
@@ -26,7 +45,9 @@ function naive(keys: readonly string[], { prefix = "", delimiter = "", after = "
   return out;
 }
 
-async function allV2(input: Omit<ListObjectsV2CommandInput, "Bucket">): Promise<{ keys: string[]; prefixes: string[]; pages: number }> {
+async function allV2(
+  input: Omit<ListObjectsV2CommandInput, "Bucket">,
+): Promise<{ keys: string[]; prefixes: string[]; pages: number }> {
   const out = { keys: [] as string[], prefixes: [] as string[], pages: 0 };
   let ContinuationToken: string | undefined;
   do {
@@ -45,33 +66,40 @@ async function allV2(input: Omit<ListObjectsV2CommandInput, "Bucket">): Promise<
 
 test("all keys, in the order of their UTF-8 bytes, with size, ETag, date and class", async () => {
   const page = await s3.send(new ListObjectsV2Command({ Bucket }));
-  assert.deepEqual(page.Contents?.map(({ Key }) => Key), inOrder);
+  assert.deepEqual(
+    page.Contents?.map(({ Key }) => Key),
+    inOrder,
+  );
   for (const { Key, Size, ETag, LastModified, StorageClass } of page.Contents ?? []) {
     assert.equal(Size, Buffer.byteLength(Key ?? ""));
     assert.match(ETag ?? "", /^"[0-9a-f]{32}"$/);
     assert.equal(StorageClass, "STANDARD");
     assert.ok(LastModified instanceof Date);
   }
-  assert.deepEqual([page.Name, page.MaxKeys, page.IsTruncated, page.KeyCount, page.Prefix], [Bucket, 1000, false, KEYS.length, ""]);
+  assert.deepEqual(
+    [page.Name, page.MaxKeys, page.IsTruncated, page.KeyCount, page.Prefix],
+    [Bucket, 1000, false, KEYS.length, ""],
+  );
 });
 
 for (const Prefix of ["", "a", "a/", "a/b", "a/b/", "b//", "z", "zz", "é", "c"]) {
   for (const Delimiter of ["", "/", "//", "b", "é"]) {
-    test(`v2 and v1 with prefix ${JSON.stringify(Prefix)}, delimiter ${JSON.stringify(Delimiter)}: every page size gives the same`, async () => {
+    const asked = `prefix ${JSON.stringify(Prefix)}, delimiter ${JSON.stringify(Delimiter)}`;
+    test(`v2 and v1 with ${asked}: every page size gives the same`, async () => {
       const expected = naive(inOrder, { prefix: Prefix, delimiter: Delimiter });
-      const asked = { Prefix, ...(Delimiter === "" ? {} : { Delimiter }) };
+      const input = { Prefix, ...(Delimiter === "" ? {} : { Delimiter }) };
       for (const MaxKeys of [2, 1000]) {
-        const { keys, prefixes } = await allV2({ ...asked, MaxKeys });
+        const { keys, prefixes } = await allV2({ ...input, MaxKeys });
         assert.deepEqual({ keys, prefixes }, expected, `v2, pages of ${MaxKeys}`);
       }
       const got: { keys: string[]; prefixes: string[] } = { keys: [], prefixes: [] };
       let Marker: string | undefined;
       do {
-        const page = await s3.send(new ListObjectsCommand({ Bucket, ...asked, MaxKeys: 2, Marker }));
+        const page = await s3.send(new ListObjectsCommand({ Bucket, ...input, MaxKeys: 2, Marker }));
         got.keys.push(...(page.Contents ?? []).map(({ Key }) => Key ?? ""));
         got.prefixes.push(...(page.CommonPrefixes ?? []).map((group) => group.Prefix ?? ""));
         if (Delimiter === "") assert.equal(page.NextMarker, undefined, "NextMarker only with a delimiter");
-        Marker = page.IsTruncated === true ? page.NextMarker ?? page.Contents?.at(-1)?.Key : undefined;
+        Marker = page.IsTruncated === true ? (page.NextMarker ?? page.Contents?.at(-1)?.Key) : undefined;
       } while (Marker !== undefined);
       assert.deepEqual(got, expected, "v1");
     });
@@ -83,7 +111,9 @@ test("StartAfter begins behind a key, there or not; a continuation token wins ov
     assert.deepEqual((await allV2({ StartAfter })).keys, naive(inOrder, { after: StartAfter }).keys, StartAfter);
   }
   const first = await s3.send(new ListObjectsV2Command({ Bucket, MaxKeys: 3 }));
-  const next = await s3.send(new ListObjectsV2Command({ Bucket, ContinuationToken: first.NextContinuationToken, StartAfter: "z" }));
+  const next = await s3.send(
+    new ListObjectsV2Command({ Bucket, ContinuationToken: first.NextContinuationToken, StartAfter: "z" }),
+  );
   assert.equal(next.Contents?.[0]?.Key, inOrder[3]);
 });
 
@@ -103,10 +133,16 @@ test("a made-up continuation token is InvalidArgument", async () => {
 
 test("encoding-type=url encodes keys, prefixes, delimiter and markers", async () => {
   const page = await s3.send(new ListObjectsV2Command({ Bucket, EncodingType: "url", Prefix: "c", StartAfter: "c " }));
-  assert.deepEqual(page.Contents?.map(({ Key }) => Key), ["c%20d", "c%2Bd"]);
+  assert.deepEqual(
+    page.Contents?.map(({ Key }) => Key),
+    ["c%20d", "c%2Bd"],
+  );
   const groups = await s3.send(new ListObjectsV2Command({ Bucket, EncodingType: "url", Prefix: "é", Delimiter: "é" }));
   assert.deepEqual([groups.Prefix, groups.Delimiter], ["%C3%A9", "%C3%A9"]);
-  assert.equal((await failure(s3.send(new ListObjectsV2Command({ Bucket, EncodingType: "base64" as "url" })))).code, "InvalidArgument");
+  assert.equal(
+    (await failure(s3.send(new ListObjectsV2Command({ Bucket, EncodingType: "base64" as "url" })))).code,
+    "InvalidArgument",
+  );
 });
 
 test("FetchOwner shows the owner in v2; v1 always does", async () => {
@@ -120,7 +156,11 @@ test("FetchOwner shows the owner in v2; v1 always does", async () => {
 test("1001 keys: a page of 1000 and one of 1; grouped, one prefix each", async () => {
   const many = await world.bucket("many");
   for (let at = 0; at < 1001; at += 91) {
-    await Promise.all(Array.from({ length: Math.min(91, 1001 - at) }, (_, next) => s3.send(new PutObjectCommand({ Bucket: many, Key: `${String(at + next).padStart(4, "0")}/x`, Body: "" }))));
+    await Promise.all(
+      Array.from({ length: Math.min(91, 1001 - at) }, (_, next) =>
+        s3.send(new PutObjectCommand({ Bucket: many, Key: `${String(at + next).padStart(4, "0")}/x`, Body: "" })),
+      ),
+    );
   }
   const first = await s3.send(new ListObjectsV2Command({ Bucket: many }));
   assert.deepEqual([first.KeyCount, first.IsTruncated], [1000, true]);
@@ -132,12 +172,24 @@ test("1001 keys: a page of 1000 and one of 1; grouped, one prefix each", async (
 
 test("ListBucket with a condition on s3:prefix lets a user see his folder only", async () => {
   const person = await world.user("folder", [
-    { Effect: "Allow", Action: "s3:ListBucket", Resource: `arn:aws:s3:::${Bucket}`, Condition: { StringLike: { "s3:prefix": "a/*" } } },
+    {
+      Effect: "Allow",
+      Action: "s3:ListBucket",
+      Resource: `arn:aws:s3:::${Bucket}`,
+      Condition: { StringLike: { "s3:prefix": "a/*" } },
+    },
   ]);
   await person.s3.send(new ListObjectsV2Command({ Bucket, Prefix: "a/b" }));
   assert.equal((await failure(person.s3.send(new ListObjectsV2Command({ Bucket })))).status, 403);
   assert.equal((await failure(person.s3.send(new ListObjectsV2Command({ Bucket, Prefix: "b" })))).status, 403);
-  await world.allow(person.name, [S3_ALL, { Effect: "Deny", Action: "s3:ListBucket", Resource: "*", Condition: { NumericGreaterThan: { "s3:max-keys": "10" } } }]);
+  await world.allow(person.name, [
+    S3_ALL,
+    { Effect: "Deny", Action: "s3:ListBucket", Resource: "*", Condition: { NumericGreaterThan: { "s3:max-keys": "10" } } },
+  ]);
   await person.s3.send(new ListObjectsV2Command({ Bucket, MaxKeys: 10 }));
-  assert.equal((await failure(person.s3.send(new ListObjectsV2Command({ Bucket })))).status, 403, "1000 is meant when nothing is said");
+  assert.equal(
+    (await failure(person.s3.send(new ListObjectsV2Command({ Bucket })))).status,
+    403,
+    "1000 is meant when nothing is said",
+  );
 });

@@ -4,7 +4,16 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, UploadPartCommand, CreateMultipartUploadCommand, CompleteMultipartUploadCommand } from "@aws-sdk/client-s3";
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  UploadPartCommand,
+  CreateMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+} from "@aws-sdk/client-s3";
 import { createPresignedPost, type PresignedPostOptions } from "@aws-sdk/s3-presigned-post";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { DisableKeyCommand, EnableKeyCommand } from "@aws-sdk/client-kms";
@@ -28,14 +37,20 @@ async function use(url: string, method: Method = "GET", body?: Buffer | string, 
   });
 }
 
-for (const [scheme, client] of [["http", s3], ["https", s3tls]] as const) {
+for (const [scheme, client] of [
+  ["http", s3],
+  ["https", s3tls],
+] as const) {
   test(`presigned GET, HEAD, PUT, DELETE and list over ${scheme}`, async () => {
     assert.equal((await use(await getSignedUrl(client, new GetObjectCommand({ Bucket, Key: "k" })))).text, "hello");
     assert.equal((await use(await getSignedUrl(client, new HeadObjectCommand({ Bucket, Key: "k" })), "HEAD")).status, 200);
     const body = bytesOf(CHUNK + 1);
     assert.equal((await use(await getSignedUrl(client, new PutObjectCommand({ Bucket, Key: "put" })), "PUT", body)).status, 200);
     assertBytes(await bodyOf(await s3.send(new GetObjectCommand({ Bucket, Key: "put" }))), body);
-    assert.match((await use(await getSignedUrl(client, new ListObjectsV2Command({ Bucket, Prefix: "pu" })))).text, /<Key>put<\/Key>/);
+    assert.match(
+      (await use(await getSignedUrl(client, new ListObjectsV2Command({ Bucket, Prefix: "pu" })))).text,
+      /<Key>put<\/Key>/,
+    );
     assert.equal((await use(await getSignedUrl(client, new DeleteObjectCommand({ Bucket, Key: "put" })), "DELETE")).status, 204);
   });
 }
@@ -51,7 +66,11 @@ test("a changed path, method, parameter, expiry, signature or credential is refu
     ["override", url.replace("a%2Fb", "text%2Fhtml"), "GET"],
     ["added parameter", `${url}&response-content-disposition=inline`, "GET"],
     ["signature", url.replace(/Signature=[0-9a-f]{4}/, "Signature=0000"), "GET"],
-    ["date", url.replace(/(X-Amz-Date=\d{8}T\d{5})\d/, (all: string, kept: string) => `${kept}${all.endsWith("0") ? "1" : "0"}`), "GET"],
+    [
+      "date",
+      url.replace(/(X-Amz-Date=\d{8}T\d{5})\d/, (all: string, kept: string) => `${kept}${all.endsWith("0") ? "1" : "0"}`),
+      "GET",
+    ],
   ] as const) {
     const answer = await use(changed, method);
     assert.equal(answer.status, 403, `${what}: ${answer.status} ${codeOf(answer.text)}`);
@@ -62,10 +81,17 @@ test("a changed path, method, parameter, expiry, signature or credential is refu
 
 test("expired: 403 AccessDenied, Request has expired; more than seven days is refused when used", async () => {
   const past = new Date(Date.now() - 100_000);
-  const expired = await use(await getSignedUrl(s3, new GetObjectCommand({ Bucket, Key: "k" }), { expiresIn: 60, signingDate: past }));
+  const expired = await use(
+    await getSignedUrl(s3, new GetObjectCommand({ Bucket, Key: "k" }), { expiresIn: 60, signingDate: past }),
+  );
   assert.deepEqual([expired.status, codeOf(expired.text)], [403, "AccessDenied"]);
   assert.match(expired.text, /Request has expired/);
-  const early = await use(await getSignedUrl(s3, new GetObjectCommand({ Bucket, Key: "k" }), { expiresIn: 60, signingDate: new Date(Date.now() + 3_600_000) }));
+  const early = await use(
+    await getSignedUrl(s3, new GetObjectCommand({ Bucket, Key: "k" }), {
+      expiresIn: 60,
+      signingDate: new Date(Date.now() + 3_600_000),
+    }),
+  );
   assert.equal(early.status, 403);
   for (const expires of [604_801, 0]) {
     const url = world.wire().presign({ method: "GET", path: `/${Bucket}/k` }, expires);
@@ -85,13 +111,18 @@ test("SSE headers are signed headers: the uploader must send them, and no others
   assert.deepEqual([wrong.status, codeOf(wrong.text)], [403, "SignatureDoesNotMatch"]);
   const right = await use(url, "PUT", "x", { [SSE]: "aws:kms" });
   assert.deepEqual([right.status, right.headers[SSE]], [200, "aws:kms"]);
-  const unsigned = await use(await getSignedUrl(s3, new PutObjectCommand({ Bucket, Key: "sse" })), "PUT", "x", { [SSE]: "AES256" });
+  const unsigned = await use(await getSignedUrl(s3, new PutObjectCommand({ Bucket, Key: "sse" })), "PUT", "x", {
+    [SSE]: "AES256",
+  });
   assert.deepEqual([unsigned.status, codeOf(unsigned.text)], [403, "AccessDenied"]);
   assert.match(unsigned.text, /There were headers present in the request which were not signed/);
 });
 
 test("x-amz headers hoisted into the query mean what they say", async () => {
-  const url = await getSignedUrl(s3, new PutObjectCommand({ Bucket, Key: "hoisted", Metadata: { a: "b" }, Tagging: "t=1", StorageClass: "STANDARD_IA" }));
+  const url = await getSignedUrl(
+    s3,
+    new PutObjectCommand({ Bucket, Key: "hoisted", Metadata: { a: "b" }, Tagging: "t=1", StorageClass: "STANDARD_IA" }),
+  );
   assert.equal((await use(url, "PUT", "x")).status, 200);
   const head = await s3.send(new HeadObjectCommand({ Bucket, Key: "hoisted" }));
   assert.deepEqual([head.Metadata, head.StorageClass], [{ a: "b" }, "STANDARD_IA"]);
@@ -101,7 +132,9 @@ test("x-amz headers hoisted into the query mean what they say", async () => {
 
 test("a presigned GET of a KMS object needs the signer's KMS rights and the key's state at the time of use", async () => {
   const KeyId = await world.key();
-  await s3.send(new PutObjectCommand({ Bucket, Key: "kms", Body: "secret", ServerSideEncryption: "aws:kms", SSEKMSKeyId: KeyId }));
+  await s3.send(
+    new PutObjectCommand({ Bucket, Key: "kms", Body: "secret", ServerSideEncryption: "aws:kms", SSEKMSKeyId: KeyId }),
+  );
   const person = await world.user("signer", [S3_ALL, KMS_ALL]);
   const url = await getSignedUrl(person.s3, new GetObjectCommand({ Bucket, Key: "kms" }));
   assert.equal((await use(url)).text, "secret");
@@ -118,8 +151,17 @@ test("a presigned GET of a KMS object needs the signer's KMS rights and the key'
 test("policies see how a request was signed, and how long ago", async () => {
   const guarded = await world.bucket("guarded");
   await s3.send(new PutObjectCommand({ Bucket: guarded, Key: "k", Body: "x" }));
-  const deny = (Condition: object) => ({ Effect: "Deny", Principal: "*", Action: "s3:GetObject", Resource: `arn:aws:s3:::${guarded}/*`, Condition });
-  const url = await getSignedUrl(s3, new GetObjectCommand({ Bucket: guarded, Key: "k" }), { expiresIn: 3600, signingDate: new Date(Date.now() - 660_000) });
+  const deny = (Condition: object) => ({
+    Effect: "Deny",
+    Principal: "*",
+    Action: "s3:GetObject",
+    Resource: `arn:aws:s3:::${guarded}/*`,
+    Condition,
+  });
+  const url = await getSignedUrl(s3, new GetObjectCommand({ Bucket: guarded, Key: "k" }), {
+    expiresIn: 3600,
+    signingDate: new Date(Date.now() - 660_000),
+  });
   assert.equal((await use(url)).status, 200);
   await world.policy(guarded, [deny({ NumericGreaterThan: { "s3:signatureAge": "600000" } })]);
   assert.equal((await use(url)).status, 403);
@@ -132,13 +174,27 @@ test("policies see how a request was signed, and how long ago", async () => {
 test("presigned parts make a multipart upload; keys with odd characters sign right", async () => {
   const Key = "odd /+~%ä'😀.txt";
   const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key }));
-  const answer = await use(await getSignedUrl(s3, new UploadPartCommand({ Bucket, Key, UploadId, PartNumber: 1 })), "PUT", "part");
+  const answer = await use(
+    await getSignedUrl(s3, new UploadPartCommand({ Bucket, Key, UploadId, PartNumber: 1 })),
+    "PUT",
+    "part",
+  );
   assert.equal(answer.status, 200, answer.text);
-  await s3.send(new CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload: { Parts: [{ PartNumber: 1, ETag: answer.headers.etag }] } }));
+  await s3.send(
+    new CompleteMultipartUploadCommand({
+      Bucket,
+      Key,
+      UploadId,
+      MultipartUpload: { Parts: [{ PartNumber: 1, ETag: answer.headers.etag }] },
+    }),
+  );
   assert.equal((await use(await getSignedUrl(s3, new GetObjectCommand({ Bucket, Key })))).text, "part");
 });
 
-async function post(options: Partial<PresignedPostOptions>, over: { fields?: Record<string, string | undefined>; body?: Buffer | string; client?: typeof s3 } = {}) {
+async function post(
+  options: Partial<PresignedPostOptions>,
+  over: { fields?: Record<string, string | undefined>; body?: Buffer | string; client?: typeof s3 } = {},
+) {
   const { url, fields } = await createPresignedPost(over.client ?? s3, { Bucket, Key: "form", ...options });
   const form = new FormData();
   for (const [name, value] of Object.entries({ ...fields, ...over.fields })) if (value !== undefined) form.append(name, value);
@@ -174,7 +230,10 @@ test("forms of every size edge, with metadata, content type, tags and SSE-KMS", 
     assert.equal((await post({ Fields }, { body })).status, 204);
     const got = await s3.send(new GetObjectCommand({ Bucket, Key: "form" }));
     assertBytes(await bodyOf(got), body);
-    assert.deepEqual([got.ContentType, got.Metadata, got.ServerSideEncryption, got.SSEKMSKeyId], ["a/b", { author: "Mary" }, "aws:kms", key]);
+    assert.deepEqual(
+      [got.ContentType, got.Metadata, got.ServerSideEncryption, got.SSEKMSKeyId],
+      ["a/b", { author: "Mary" }, "aws:kms", key],
+    );
   }
 });
 
@@ -182,13 +241,24 @@ test("a form is held to its policy: fields, ranges, prefixes, expiry, signature"
   for (const [what, answer, code] of [
     ["a field the policy does not name", await post({}, { fields: { "x-amz-meta-extra": "1" } }), "AccessDenied"],
     ["another key", await post({}, { fields: { key: "elsewhere" } }), "AccessDenied"],
-    ["another value", await post({ Fields: { "Content-Type": "a/b" } }, { fields: { "Content-Type": "text/html" } }), "AccessDenied"],
+    [
+      "another value",
+      await post({ Fields: { "Content-Type": "a/b" } }, { fields: { "Content-Type": "text/html" } }),
+      "AccessDenied",
+    ],
     ["too large", await post({ Conditions: [["content-length-range", 0, 5]] }), "EntityTooLarge"],
     ["too small", await post({ Conditions: [["content-length-range", 100, 200]] }), "EntityTooSmall"],
     ["outside the prefix", await post({ Key: "x", Conditions: [["starts-with", "$key", "up/"]] }), "AccessDenied"],
     ["expired", await post({ Expires: -10 }), "AccessDenied"],
     ["a wrong signature", await post({}, { fields: { "X-Amz-Signature": "0".repeat(64) } }), "SignatureDoesNotMatch"],
-    ["a changed policy", await post({}, { fields: { Policy: Buffer.from('{"expiration":"2099-01-01T00:00:00Z","conditions":[]}').toString("base64") } }), "SignatureDoesNotMatch"],
+    [
+      "a changed policy",
+      await post(
+        {},
+        { fields: { Policy: Buffer.from('{"expiration":"2099-01-01T00:00:00Z","conditions":[]}').toString("base64") } },
+      ),
+      "SignatureDoesNotMatch",
+    ],
   ] as const) {
     assert.equal(codeOf(answer.text), code, `${what}: ${answer.status} ${answer.text}`);
     assert.ok(answer.status === 403 || answer.status === 400, what);
@@ -196,7 +266,9 @@ test("a form is held to its policy: fields, ranges, prefixes, expiry, signature"
 });
 
 test("a form counts as its signer: his rights, his KMS rights, and none without a policy", async () => {
-  const person = await world.user("poster", [{ Effect: "Allow", Action: "s3:PutObject", Resource: `arn:aws:s3:::${Bucket}/allowed/*` }]);
+  const person = await world.user("poster", [
+    { Effect: "Allow", Action: "s3:PutObject", Resource: `arn:aws:s3:::${Bucket}/allowed/*` },
+  ]);
   assert.equal((await post({ Key: "allowed/x" }, { client: person.s3 })).status, 204);
   assert.equal((await post({ Key: "denied/x" }, { client: person.s3 })).status, 403);
   const Fields = { "x-amz-server-side-encryption": "aws:kms", "x-amz-server-side-encryption-aws-kms-key-id": await world.key() };
@@ -214,7 +286,11 @@ test("a presigned URL of temporary credentials carries the token; without it, it
   const { GetSessionTokenCommand } = await import("@aws-sdk/client-sts");
   const person = await world.user("temporary", [S3_ALL]);
   const { Credentials: made } = await world.sts(person.credentials).send(new GetSessionTokenCommand({}));
-  const credentials = { accessKeyId: made?.AccessKeyId ?? "", secretAccessKey: made?.SecretAccessKey ?? "", sessionToken: made?.SessionToken ?? "" };
+  const credentials = {
+    accessKeyId: made?.AccessKeyId ?? "",
+    secretAccessKey: made?.SecretAccessKey ?? "",
+    sessionToken: made?.SessionToken ?? "",
+  };
   const url = await getSignedUrl(s3Client(world.server, { credentials }), new GetObjectCommand({ Bucket, Key: "k" }));
   assert.equal((await use(url)).text, "hello");
   const stripped = await use(url.replace(/X-Amz-Security-Token=[^&]*&/, ""));

@@ -1,4 +1,7 @@
-/** Block Public Access, enforced; ACLs where ownership allows them; anonymous requests. Source: authorization reference §5.2–§5.5. */
+/**
+ * Block Public Access, enforced; ACLs where ownership allows them; anonymous requests. Source: authorization reference
+ * §5.2–§5.5.
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
@@ -23,23 +26,42 @@ import { ACCOUNT, AWAY, AWAY_ROOT, bodyOf, codeOf, openWorld, unique, withBody }
 const world = await openWorld();
 const { s3 } = world;
 const away = s3Client(world.server, { credentials: AWAY_ROOT });
-const OFF: PublicAccessBlockConfiguration = { BlockPublicAcls: false, IgnorePublicAcls: false, BlockPublicPolicy: false, RestrictPublicBuckets: false };
+const OFF: PublicAccessBlockConfiguration = {
+  BlockPublicAcls: false,
+  IgnorePublicAcls: false,
+  BlockPublicPolicy: false,
+  RestrictPublicBuckets: false,
+};
 const block = (Bucket: string, over: PublicAccessBlockConfiguration = {}) =>
   s3.send(new PutPublicAccessBlockCommand({ Bucket, PublicAccessBlockConfiguration: { ...OFF, ...over } }));
 const anonymous = async (path: string): Promise<string> => {
   const { status, text } = await world.raw({ path });
   return status === 200 ? text : `${status} ${codeOf(text)}`;
 };
-const publicRead = (Bucket: string): object => ({ Effect: "Allow", Principal: "*", Action: ["s3:GetObject", "s3:ListBucket"], Resource: [`arn:aws:s3:::${Bucket}`, `arn:aws:s3:::${Bucket}/*`] });
-const putPolicy = (Bucket: string, ...Statement: object[]) => s3.send(new PutBucketPolicyCommand({ Bucket, Policy: JSON.stringify({ Version: "2012-10-17", Statement }) }));
+const publicRead = (Bucket: string): object => ({
+  Effect: "Allow",
+  Principal: "*",
+  Action: ["s3:GetObject", "s3:ListBucket"],
+  Resource: [`arn:aws:s3:::${Bucket}`, `arn:aws:s3:::${Bucket}/*`],
+});
+const putPolicy = (Bucket: string, ...Statement: object[]) =>
+  s3.send(new PutBucketPolicyCommand({ Bucket, Policy: JSON.stringify({ Version: "2012-10-17", Statement }) }));
 
-test("the configuration: all on for a new bucket, set and read back, gone after delete, nothing in it is InvalidRequest", async () => {
+test("the configuration: all on for a new bucket, set and read back, gone after delete, never empty", async () => {
   const Bucket = await world.bucket("config");
   const read = async () => (await s3.send(new GetPublicAccessBlockCommand({ Bucket }))).PublicAccessBlockConfiguration;
-  assert.deepEqual(await read(), { BlockPublicAcls: true, IgnorePublicAcls: true, BlockPublicPolicy: true, RestrictPublicBuckets: true });
+  assert.deepEqual(await read(), {
+    BlockPublicAcls: true,
+    IgnorePublicAcls: true,
+    BlockPublicPolicy: true,
+    RestrictPublicBuckets: true,
+  });
   await s3.send(new PutPublicAccessBlockCommand({ Bucket, PublicAccessBlockConfiguration: { BlockPublicAcls: true } }));
   assert.deepEqual(await read(), { ...OFF, BlockPublicAcls: true }, "missing members are false");
-  const empty = withBody(new PutPublicAccessBlockCommand({ Bucket, PublicAccessBlockConfiguration: OFF }), "<PublicAccessBlockConfiguration/>");
+  const empty = withBody(
+    new PutPublicAccessBlockCommand({ Bucket, PublicAccessBlockConfiguration: OFF }),
+    "<PublicAccessBlockConfiguration/>",
+  );
   assert.equal((await failure(s3.send(empty))).status, 400);
   for (let time = 0; time < 2; time++) await s3.send(new DeletePublicAccessBlockCommand({ Bucket }));
   assert.deepEqual(await failure(s3.send(new GetPublicAccessBlockCommand({ Bucket }))), {
@@ -51,23 +73,42 @@ test("the configuration: all on for a new bucket, set and read back, gone after 
 
 test("BlockPublicPolicy: a public policy is 403 and the stored one stays; one for fixed principals is taken", async () => {
   const Bucket = await world.bucket("policy");
-  const fixed = { Effect: "Allow", Principal: { AWS: `arn:aws:iam::${AWAY}:root` }, Action: "s3:GetObject", Resource: `arn:aws:s3:::${Bucket}/*` };
-  for (const statement of [publicRead(Bucket), { ...fixed, Principal: { AWS: "*" } }, { ...fixed, Principal: "*", Condition: { StringLike: { "aws:PrincipalAccount": "*" } } }]) {
+  const fixed = {
+    Effect: "Allow",
+    Principal: { AWS: `arn:aws:iam::${AWAY}:root` },
+    Action: "s3:GetObject",
+    Resource: `arn:aws:s3:::${Bucket}/*`,
+  };
+  for (const statement of [
+    publicRead(Bucket),
+    { ...fixed, Principal: { AWS: "*" } },
+    { ...fixed, Principal: "*", Condition: { StringLike: { "aws:PrincipalAccount": "*" } } },
+  ]) {
     const error = await failure(putPolicy(Bucket, statement));
     assert.deepEqual([error.code, error.status], ["AccessDenied", 403]);
   }
-  await putPolicy(Bucket, fixed, { Effect: "Deny", Principal: "*", Action: "s3:DeleteObject", Resource: `arn:aws:s3:::${Bucket}/*` });
+  await putPolicy(Bucket, fixed, {
+    Effect: "Deny",
+    Principal: "*",
+    Action: "s3:DeleteObject",
+    Resource: `arn:aws:s3:::${Bucket}/*`,
+  });
   assert.equal((await s3.send(new GetBucketPolicyStatusCommand({ Bucket }))).PolicyStatus?.IsPublic, false);
   await putPolicy(Bucket, { ...fixed, Principal: "*", Condition: { StringEquals: { "aws:PrincipalAccount": ACCOUNT } } });
   await putPolicy(Bucket, { ...fixed, Principal: "*", Condition: { IpAddress: { "aws:SourceIp": "203.0.113.0/24" } } });
 });
 
-test("a public policy opens a bucket to anonymous readers; RestrictPublicBuckets closes it, to other accounts too; lifted it opens", async () => {
+test("a public policy opens a bucket to everyone; RestrictPublicBuckets closes it, to other accounts too", async () => {
   const Bucket = await world.bucket("open");
   await s3.send(new PutObjectCommand({ Bucket, Key: "k", Body: "public" }));
   await block(Bucket);
   assert.equal(await anonymous(`/${Bucket}/k`), "403 AccessDenied");
-  await putPolicy(Bucket, publicRead(Bucket), { Effect: "Allow", Principal: { AWS: AWAY }, Action: "s3:PutObject", Resource: `arn:aws:s3:::${Bucket}/*` });
+  await putPolicy(Bucket, publicRead(Bucket), {
+    Effect: "Allow",
+    Principal: { AWS: AWAY },
+    Action: "s3:PutObject",
+    Resource: `arn:aws:s3:::${Bucket}/*`,
+  });
   assert.equal((await s3.send(new GetBucketPolicyStatusCommand({ Bucket }))).PolicyStatus?.IsPublic, true);
   assert.equal(await anonymous(`/${Bucket}/k`), "public");
   assert.equal(await anonymous(`/${Bucket}/absent`), "404 NoSuchKey");
@@ -76,9 +117,17 @@ test("a public policy opens a bucket to anonymous readers; RestrictPublicBuckets
   await block(Bucket, { RestrictPublicBuckets: true });
   assert.equal(await anonymous(`/${Bucket}/k`), "403 AccessDenied");
   assert.equal((await failure(away.send(new GetObjectCommand({ Bucket, Key: "k" })))).status, 403);
-  assert.equal((await failure(away.send(new PutObjectCommand({ Bucket, Key: "k", Body: "x" })))).status, 403, "the non-public statement as well");
+  assert.equal(
+    (await failure(away.send(new PutObjectCommand({ Bucket, Key: "k", Body: "x" })))).status,
+    403,
+    "the non-public statement as well",
+  );
   const member = await world.user("member", []);
-  assert.equal((await bodyOf(await member.s3.send(new GetObjectCommand({ Bucket, Key: "k" })))).toString(), "public", "the owner's account goes on");
+  assert.equal(
+    (await bodyOf(await member.s3.send(new GetObjectCommand({ Bucket, Key: "k" })))).toString(),
+    "public",
+    "the owner's account goes on",
+  );
   await block(Bucket);
   assert.equal(await anonymous(`/${Bucket}/k`), "public");
 });
@@ -97,10 +146,14 @@ test("an SSE-KMS object in a public bucket stays closed to anonymous readers, in
   }
 });
 
-test("ACLs, with ownership ObjectWriter: public-read opens an object, BlockPublicAcls refuses new ones, IgnorePublicAcls closes", async () => {
+test("ACLs under ObjectWriter: public-read opens, BlockPublicAcls refuses new ones, IgnorePublicAcls closes", async () => {
   const Bucket = await world.bucket("acl", { ObjectOwnership: "ObjectWriter" });
   await s3.send(new PutObjectCommand({ Bucket, Key: "private", Body: "private" }));
-  for (const command of [new PutObjectCommand({ Bucket, Key: "k", Body: "x", ACL: "public-read" }), new PutBucketAclCommand({ Bucket, ACL: "public-read" }), new PutObjectAclCommand({ Bucket, Key: "private", ACL: "public-read" })]) {
+  for (const command of [
+    new PutObjectCommand({ Bucket, Key: "k", Body: "x", ACL: "public-read" }),
+    new PutBucketAclCommand({ Bucket, ACL: "public-read" }),
+    new PutObjectAclCommand({ Bucket, Key: "private", ACL: "public-read" }),
+  ]) {
     const error = await failure(s3.send(command as PutObjectCommand));
     assert.deepEqual([error.code, error.status], ["AccessDenied", 403], command.constructor.name);
   }
@@ -109,7 +162,11 @@ test("ACLs, with ownership ObjectWriter: public-read opens an object, BlockPubli
   assert.equal(await anonymous(`/${Bucket}/k`), "public");
   assert.equal(await anonymous(`/${Bucket}/private`), "403 AccessDenied");
   const grants = (await s3.send(new GetObjectAclCommand({ Bucket, Key: "k" }))).Grants;
-  assert.ok(grants?.some(({ Grantee, Permission }) => Grantee?.URI === "http://acs.amazonaws.com/groups/global/AllUsers" && Permission === "READ"));
+  assert.ok(
+    grants?.some(
+      ({ Grantee, Permission }) => Grantee?.URI === "http://acs.amazonaws.com/groups/global/AllUsers" && Permission === "READ",
+    ),
+  );
   await block(Bucket, { IgnorePublicAcls: true });
   assert.equal(await anonymous(`/${Bucket}/k`), "403 AccessDenied");
   await block(Bucket);
@@ -128,7 +185,11 @@ test("ACL errors: unknown canned name, canned with grants, an unknown group, no 
   await block(Bucket);
   for (const [input, code, message] of [
     [{ ACL: "everyone" as "private" }, "InvalidArgument", undefined],
-    [{ ACL: "private" as const, GrantRead: 'uri="http://acs.amazonaws.com/groups/global/AllUsers"' }, "InvalidRequest", "Specifying both Canned ACLs and Header Grants is not allowed"],
+    [
+      { ACL: "private" as const, GrantRead: 'uri="http://acs.amazonaws.com/groups/global/AllUsers"' },
+      "InvalidRequest",
+      "Specifying both Canned ACLs and Header Grants is not allowed",
+    ],
     [{ GrantRead: "nonsense" }, "InvalidArgument", "Argument format not recognized"],
     [{ GrantRead: 'uri="http://example.com/group"' }, "InvalidArgument", "Invalid group uri"],
   ] as const) {
@@ -140,7 +201,9 @@ test("ACL errors: unknown canned name, canned with grants, an unknown group, no 
 });
 
 test("CreateBucket with a public ACL under enforced ownership is refused", async () => {
-  const error = await failure(s3.send(new CreateBucketCommand({ Bucket: unique("pub"), ACL: "public-read", ObjectOwnership: "BucketOwnerEnforced" })));
+  const error = await failure(
+    s3.send(new CreateBucketCommand({ Bucket: unique("pub"), ACL: "public-read", ObjectOwnership: "BucketOwnerEnforced" })),
+  );
   assert.deepEqual([error.code, error.status], ["InvalidBucketAclWithObjectOwnership", 400]);
 });
 
@@ -151,10 +214,20 @@ test("anonymous requests: no bucket list, no writes, no KMS, IAM or STS", async 
     const { status } = await world.raw({ method, path: `/${Bucket}/k`, headers: { "content-length": "0" } });
     assert.equal(status, method === "POST" ? 405 : 403, method);
   }
-  const kms = await world.raw({ method: "POST", path: "/", headers: { "x-amz-target": "TrentService.ListKeys", "content-type": "application/x-amz-json-1.1" }, body: "{}" });
+  const kms = await world.raw({
+    method: "POST",
+    path: "/",
+    headers: { "x-amz-target": "TrentService.ListKeys", "content-type": "application/x-amz-json-1.1" },
+    body: "{}",
+  });
   assert.equal(kms.status, 400);
   assert.match(kms.text, /MissingAuthenticationToken/);
-  const sts = await world.raw({ method: "POST", path: "/", headers: { "content-type": "application/x-www-form-urlencoded" }, body: "Action=GetCallerIdentity&Version=2011-06-15" });
+  const sts = await world.raw({
+    method: "POST",
+    path: "/",
+    headers: { "content-type": "application/x-www-form-urlencoded" },
+    body: "Action=GetCallerIdentity&Version=2011-06-15",
+  });
   assert.equal(sts.status, 403);
   assert.match(sts.text, /MissingAuthenticationToken/);
 });

@@ -1,8 +1,18 @@
-/** Regions: of buckets, of keys, of signatures, and what kms:ViaService says. Source: S3 API reference §5.1; DESIGN §8 "Accounts and regions". */
+/**
+ * Regions: of buckets, of keys, of signatures, and what kms:ViaService says. Source: S3 API reference §5.1; DESIGN §8
+ * "Accounts and regions".
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CreateKeyCommand, DecryptCommand, DescribeKeyCommand, EncryptCommand, ListKeysCommand } from "@aws-sdk/client-kms";
-import { CreateBucketCommand, GetBucketLocationCommand, GetObjectCommand, HeadBucketCommand, ListBucketsCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import {
+  CreateBucketCommand,
+  GetBucketLocationCommand,
+  GetObjectCommand,
+  HeadBucketCommand,
+  ListBucketsCommand,
+  PutObjectCommand,
+} from "@aws-sdk/client-s3";
 import { failure, kmsClient, ROOT, s3Client } from "./server.js";
 import { ACCOUNT, bodyOf, codeOf, openWorld, unique } from "./world.js";
 
@@ -18,7 +28,10 @@ test("a bucket's region: LocationConstraint, HeadBucket, ListBuckets", async () 
   assert.equal((await euS3.send(new GetBucketLocationCommand({ Bucket: eu }))).LocationConstraint, EU);
   assert.equal((await euS3.send(new HeadBucketCommand({ Bucket: eu }))).BucketRegion, EU);
   const listed = await s3.send(new ListBucketsCommand({ BucketRegion: EU }));
-  assert.deepEqual(listed.Buckets?.map(({ Name, BucketRegion }) => [Name, BucketRegion]), [[eu, EU]]);
+  assert.deepEqual(
+    listed.Buckets?.map(({ Name, BucketRegion }) => [Name, BucketRegion]),
+    [[eu, EU]],
+  );
 });
 
 test("a request signed for another region than the bucket's is AuthorizationHeaderMalformed, naming the right one", async () => {
@@ -33,7 +46,11 @@ test("a request signed for another region than the bucket's is AuthorizationHead
 });
 
 test("LocationConstraint: unknown regions are refused; us-east-1 is said by saying nothing", async () => {
-  const unknown = await failure(s3.send(new CreateBucketCommand({ Bucket: unique("x"), CreateBucketConfiguration: { LocationConstraint: "mars-north-1" as "EU" } })));
+  const unknown = await failure(
+    s3.send(
+      new CreateBucketCommand({ Bucket: unique("x"), CreateBucketConfiguration: { LocationConstraint: "mars-north-1" as "EU" } }),
+    ),
+  );
   assert.ok(["InvalidLocationConstraint", "IllegalLocationConstraintException"].includes(unknown.code), unknown.code);
   assert.equal(unknown.status, 400);
   const silent = unique("silent");
@@ -46,7 +63,11 @@ test("keys live in a region: id, alias and ARN of another do not resolve", async
   const arn = KeyMetadata?.Arn ?? "";
   assert.match(arn, new RegExp(`^arn:aws:kms:${EU}:${ACCOUNT}:key/`));
   assert.equal((await failure(kms.send(new DescribeKeyCommand({ KeyId: KeyMetadata?.KeyId })))).code, "NotFoundException");
-  assert.deepEqual(await failure(kms.send(new DescribeKeyCommand({ KeyId: arn }))), { code: "NotFoundException", status: 400, message: `Invalid arn ${EU}` });
+  assert.deepEqual(await failure(kms.send(new DescribeKeyCommand({ KeyId: arn }))), {
+    code: "NotFoundException",
+    status: 400,
+    message: `Invalid arn ${EU}`,
+  });
   assert.ok(!((await kms.send(new ListKeysCommand({}))).Keys ?? []).some(({ KeyArn }) => KeyArn === arn));
   const { CiphertextBlob } = await euKms.send(new EncryptCommand({ KeyId: arn, Plaintext: Buffer.from("x") }));
   assert.equal((await failure(kms.send(new DecryptCommand({ CiphertextBlob })))).code, "AccessDeniedException");
@@ -56,7 +77,12 @@ test("a bucket uses keys of its own region, and S3 says that region in kms:ViaSe
   const policy = {
     Version: "2012-10-17",
     Statement: [
-      { Effect: "Allow", Principal: { AWS: `arn:aws:iam::${ACCOUNT}:root` }, NotAction: ["kms:GenerateDataKey", "kms:Decrypt"], Resource: "*" },
+      {
+        Effect: "Allow",
+        Principal: { AWS: `arn:aws:iam::${ACCOUNT}:root` },
+        NotAction: ["kms:GenerateDataKey", "kms:Decrypt"],
+        Resource: "*",
+      },
       {
         Effect: "Allow",
         Principal: { AWS: `arn:aws:iam::${ACCOUNT}:root` },
@@ -67,7 +93,8 @@ test("a bucket uses keys of its own region, and S3 says that region in kms:ViaSe
     ],
   };
   const [mine, other] = [await world.key(policy, euKms), await world.key()];
-  const put = (SSEKMSKeyId?: string) => euS3.send(new PutObjectCommand({ Bucket: eu, Key: "k", Body: "x", ServerSideEncryption: "aws:kms", SSEKMSKeyId }));
+  const put = (SSEKMSKeyId?: string) =>
+    euS3.send(new PutObjectCommand({ Bucket: eu, Key: "k", Body: "x", ServerSideEncryption: "aws:kms", SSEKMSKeyId }));
   assert.equal((await put(mine)).SSEKMSKeyId, mine);
   assert.equal((await bodyOf(await euS3.send(new GetObjectCommand({ Bucket: eu, Key: "k" })))).toString(), "x");
   const foreign = await failure(put(other));
@@ -77,7 +104,10 @@ test("a bucket uses keys of its own region, and S3 says that region in kms:ViaSe
 
 test("a presigned URL for the wrong region is refused; the right one works", async () => {
   await euS3.send(new PutObjectCommand({ Bucket: eu, Key: "signed", Body: "x", ServerSideEncryption: "AES256" }));
-  for (const [region, status] of [[EU, 200], ["us-east-1", 400]] as const) {
+  for (const [region, status] of [
+    [EU, 200],
+    ["us-east-1", 400],
+  ] as const) {
     const url = world.wire({ region, credentials: ROOT }).presign({ method: "GET", path: `/${eu}/signed` }, 60);
     assert.equal((await fetch(url)).status, status, region);
   }

@@ -7,8 +7,26 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { CreateAliasCommand, DescribeKeyCommand, DisableKeyCommand, EnableKeyCommand, RotateKeyOnDemandCommand } from "@aws-sdk/client-kms";
-import { CompleteMultipartUploadCommand, CreateMultipartUploadCommand, GetBucketEncryptionCommand, GetBucketPolicyCommand, GetObjectCommand, HeadObjectCommand, ListObjectVersionsCommand, PutBucketEncryptionCommand, PutBucketVersioningCommand, PutObjectCommand, UploadPartCommand } from "@aws-sdk/client-s3";
+import {
+  CreateAliasCommand,
+  DescribeKeyCommand,
+  DisableKeyCommand,
+  EnableKeyCommand,
+  RotateKeyOnDemandCommand,
+} from "@aws-sdk/client-kms";
+import {
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  GetBucketEncryptionCommand,
+  GetBucketPolicyCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectVersionsCommand,
+  PutBucketEncryptionCommand,
+  PutBucketVersioningCommand,
+  PutObjectCommand,
+  UploadPartCommand,
+} from "@aws-sdk/client-s3";
 import { filesBelow } from "./disk.js";
 import { failure, kmsClient, s3Client, startServer } from "./server.js";
 import { assertBytes, bodyOf, bytesOf, CHUNK, KMS_ALL, openWorld, S3_ALL, World } from "./world.js";
@@ -25,15 +43,47 @@ test("a stop and a kill -9 lose nothing that was acknowledged", async () => {
   await world.kms.send(new CreateAliasCommand({ AliasName: "alias/kept", TargetKeyId: key }));
   const person = await world.user("kept", [S3_ALL, KMS_ALL]);
   const C = { SSECustomerAlgorithm: "AES256", SSECustomerKey: Buffer.alloc(32, 3).toString("base64") } as const;
-  const modes = { s3: {}, kms: { ServerSideEncryption: "aws:kms", SSEKMSKeyId: key }, bk: { ServerSideEncryption: "aws:kms", SSEKMSKeyId: key, BucketKeyEnabled: true }, dsse: { ServerSideEncryption: "aws:kms:dsse", SSEKMSKeyId: key }, c: C } as const;
-  await world.policy(Bucket, [{ Effect: "Deny", Principal: "*", Action: "s3:DeleteObject", Resource: `arn:aws:s3:::${Bucket}/*` }]);
-  await world.s3.send(new PutBucketEncryptionCommand({ Bucket, ServerSideEncryptionConfiguration: { Rules: [{ ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms", KMSMasterKeyID: key }, BucketKeyEnabled: true, BlockedEncryptionTypes: { EncryptionType: ["NONE"] } }] } }));
+  const modes = {
+    s3: {},
+    kms: { ServerSideEncryption: "aws:kms", SSEKMSKeyId: key },
+    bk: { ServerSideEncryption: "aws:kms", SSEKMSKeyId: key, BucketKeyEnabled: true },
+    dsse: { ServerSideEncryption: "aws:kms:dsse", SSEKMSKeyId: key },
+    c: C,
+  } as const;
+  await world.policy(Bucket, [
+    { Effect: "Deny", Principal: "*", Action: "s3:DeleteObject", Resource: `arn:aws:s3:::${Bucket}/*` },
+  ]);
+  await world.s3.send(
+    new PutBucketEncryptionCommand({
+      Bucket,
+      ServerSideEncryptionConfiguration: {
+        Rules: [
+          {
+            ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms", KMSMasterKeyID: key },
+            BucketKeyEnabled: true,
+            BlockedEncryptionTypes: { EncryptionType: ["NONE"] },
+          },
+        ],
+      },
+    }),
+  );
   await world.s3.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: "Enabled" } }));
   for (const [mode, sse] of Object.entries(modes)) {
-    for (const size of SIZES) await world.s3.send(new PutObjectCommand({ Bucket, Key: `${mode}/${size}`, Body: bytesOf(size, size + 1), Metadata: { mode }, ...(mode === "s3" ? { ServerSideEncryption: "AES256" } : sse) }));
+    for (const size of SIZES)
+      await world.s3.send(
+        new PutObjectCommand({
+          Bucket,
+          Key: `${mode}/${size}`,
+          Body: bytesOf(size, size + 1),
+          Metadata: { mode },
+          ...(mode === "s3" ? { ServerSideEncryption: "AES256" } : sse),
+        }),
+      );
   }
   const { UploadId } = await world.s3.send(new CreateMultipartUploadCommand({ Bucket, Key: "upload" }));
-  const part = await world.s3.send(new UploadPartCommand({ Bucket, Key: "upload", UploadId, PartNumber: 1, Body: bytesOf(2 * CHUNK) }));
+  const part = await world.s3.send(
+    new UploadPartCommand({ Bucket, Key: "upload", UploadId, PartNumber: 1, Body: bytesOf(2 * CHUNK) }),
+  );
   await world.kms.send(new RotateKeyOnDemandCommand({ KeyId: key }));
 
   const check = async (): Promise<void> => {
@@ -48,7 +98,11 @@ test("a stop and a kill -9 lose nothing that was acknowledged", async () => {
     const again = s3Client(world.server, { credentials: person.credentials });
     await again.send(new HeadObjectCommand({ Bucket, Key: "s3/1" }));
     assert.match((await world.s3.send(new GetBucketPolicyCommand({ Bucket }))).Policy ?? "", /s3:DeleteObject/);
-    assert.equal((await world.s3.send(new GetBucketEncryptionCommand({ Bucket }))).ServerSideEncryptionConfiguration?.Rules?.[0]?.BucketKeyEnabled, true);
+    assert.equal(
+      (await world.s3.send(new GetBucketEncryptionCommand({ Bucket }))).ServerSideEncryptionConfiguration?.Rules?.[0]
+        ?.BucketKeyEnabled,
+      true,
+    );
     assert.equal((await world.s3.send(new ListObjectVersionsCommand({ Bucket }))).Versions?.length, SIZES.length * 5);
   };
   await check();
@@ -62,7 +116,14 @@ test("a stop and a kill -9 lose nothing that was acknowledged", async () => {
   assert.equal(closed.code, "KMS.DisabledException", "what was answered before the kill holds after it");
   await world.kms.send(new EnableKeyCommand({ KeyId: key }));
   await check();
-  await world.s3.send(new CompleteMultipartUploadCommand({ Bucket, Key: "upload", UploadId, MultipartUpload: { Parts: [{ PartNumber: 1, ETag: part.ETag }] } }));
+  await world.s3.send(
+    new CompleteMultipartUploadCommand({
+      Bucket,
+      Key: "upload",
+      UploadId,
+      MultipartUpload: { Parts: [{ PartNumber: 1, ETag: part.ETag }] },
+    }),
+  );
   assertBytes(await bodyOf(await world.s3.send(new GetObjectCommand({ Bucket, Key: "upload" }))), bytesOf(2 * CHUNK));
   await world.server.kill();
 });
@@ -96,23 +157,37 @@ test("kill -9 in the midst of writes: every acknowledged object is whole, no oth
   await world.server.kill();
 });
 
-test("two workers: a key disabled, a policy or a user's right taken holds on the very next request, whoever answers it", async () => {
+test("two workers: a key disabled or a right taken holds on the very next request, whoever answers it", async () => {
   const world = await openWorld({ disk: true, flags: ["--workers", "2"] });
   const Bucket = await world.bucket("workers");
   const key = await world.key();
   const person = await world.user("worker", [S3_ALL, KMS_ALL]);
   /** A client of its own connection each time: spread over the workers. */
   const fresh = () => s3Client(world.server, { credentials: person.credentials });
-  const get = () => fresh().send(new GetObjectCommand({ Bucket, Key: "k" })).then(bodyOf);
-  await world.s3.send(new PutObjectCommand({ Bucket, Key: "k", Body: "x", ServerSideEncryption: "aws:kms", SSEKMSKeyId: key, BucketKeyEnabled: true }));
+  const get = () =>
+    fresh()
+      .send(new GetObjectCommand({ Bucket, Key: "k" }))
+      .then(bodyOf);
+  await world.s3.send(
+    new PutObjectCommand({
+      Bucket,
+      Key: "k",
+      Body: "x",
+      ServerSideEncryption: "aws:kms",
+      SSEKMSKeyId: key,
+      BucketKeyEnabled: true,
+    }),
+  );
   for (let round = 0; round < 5; round++) {
     await Promise.all(Array.from({ length: 8 }, get));
     await kmsClient(world.server).send(new DisableKeyCommand({ KeyId: key }));
-    for (const error of await Promise.all(Array.from({ length: 8 }, () => failure(get())))) assert.equal(error.code, "KMS.DisabledException");
+    for (const error of await Promise.all(Array.from({ length: 8 }, () => failure(get()))))
+      assert.equal(error.code, "KMS.DisabledException");
     await kmsClient(world.server).send(new EnableKeyCommand({ KeyId: key }));
     await Promise.all(Array.from({ length: 8 }, get));
     await world.allow(person.name, [S3_ALL]);
-    for (const error of await Promise.all(Array.from({ length: 8 }, () => failure(get())))) assert.equal(error.code, "AccessDenied");
+    for (const error of await Promise.all(Array.from({ length: 8 }, () => failure(get()))))
+      assert.equal(error.code, "AccessDenied");
     await world.allow(person.name, [S3_ALL, KMS_ALL]);
   }
 });
@@ -123,7 +198,11 @@ test("a byte changed on disk is never read as right: the answer is an error or b
   const world = new World(await startServer({ disk: true, directory: here }));
   const Bucket = await world.bucket("tampered");
   const key = await world.key();
-  const modes = [{}, { ServerSideEncryption: "aws:kms", SSEKMSKeyId: key }, { ServerSideEncryption: "aws:kms:dsse", SSEKMSKeyId: key }] as const;
+  const modes = [
+    {},
+    { ServerSideEncryption: "aws:kms", SSEKMSKeyId: key },
+    { ServerSideEncryption: "aws:kms:dsse", SSEKMSKeyId: key },
+  ] as const;
   for (const [mode, sse] of modes.entries()) {
     const body = bytesOf(4 * CHUNK, mode + 1);
     const before = new Set(blobs(here));
@@ -136,11 +215,20 @@ test("a byte changed on disk is never read as right: the answer is an error or b
       const damaged = Buffer.from(sealed);
       damaged[at] = (damaged[at] ?? 0) ^ 1;
       writeFileSync(blob, damaged);
-      const read = await world.s3.send(new GetObjectCommand({ Bucket, Key: `k${mode}` })).then(bodyOf).catch((error: Error) => error);
+      const read = await world.s3
+        .send(new GetObjectCommand({ Bucket, Key: `k${mode}` }))
+        .then(bodyOf)
+        .catch((error: Error) => error);
       assert.ok(read instanceof Error, `byte ${at} of mode ${mode} was read as right`);
     }
     writeFileSync(blob, sealed.subarray(0, sealed.length - 1));
-    assert.ok((await world.s3.send(new GetObjectCommand({ Bucket, Key: `k${mode}` })).then(bodyOf).catch((error: Error) => error)) instanceof Error, "cut short");
+    assert.ok(
+      (await world.s3
+        .send(new GetObjectCommand({ Bucket, Key: `k${mode}` }))
+        .then(bodyOf)
+        .catch((error: Error) => error)) instanceof Error,
+      "cut short",
+    );
     writeFileSync(blob, sealed);
     assertBytes(await bodyOf(await world.s3.send(new GetObjectCommand({ Bucket, Key: `k${mode}` }))), body);
   }

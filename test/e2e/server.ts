@@ -102,10 +102,21 @@ interface Output {
 
 function spawnServer(directory: string, options: ServerOptions): { child: ChildProcess; output: Output } {
   const place = ["--data-dir", join(directory, "data"), "--key-file", join(directory, "config", "root.key")];
-  const root = options.rootByFlag === false ? [] : ["--root-access-key-id", ROOT.accessKeyId, "--root-secret-access-key", ROOT.secretAccessKey];
-  const storage = options.disk === true ? [...place, ...(options.flags?.includes("--workers") === true ? [] : ["--workers", "1"])] : ["--memory"];
+  const root =
+    options.rootByFlag === false
+      ? []
+      : ["--root-access-key-id", ROOT.accessKeyId, "--root-secret-access-key", ROOT.secretAccessKey];
+  const storage =
+    options.disk === true
+      ? [...place, ...(options.flags?.includes("--workers") === true ? [] : ["--workers", "1"])]
+      : ["--memory"];
   const listen = ["--listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0"];
-  const args = ["serve", ...listen, ...(options.bare === true ? [] : [...storage, "--log-level", "warn", ...root]), ...(options.flags ?? [])];
+  const args = [
+    "serve",
+    ...listen,
+    ...(options.bare === true ? [] : [...storage, "--log-level", "warn", ...root]),
+    ...(options.flags ?? []),
+  ];
   const temporary = options.disk === true || options.bare === true ? {} : { TMPDIR: directory };
   const env = { ...cleanEnvironment(), ...temporary, ...options.environment };
   const child = spawn(process.execPath, ["--enable-source-maps", MAIN, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
@@ -147,15 +158,19 @@ function settings(server: TestServer, { https = false, credentials = ROOT, regio
     // A copy: the SDK marks the object it is given.
     credentials: { ...credentials },
     maxAttempts: 1,
-    requestHandler: new NodeHttpHandler(ca === undefined ? {} : { httpsAgent: new HttpsAgent({ ca, keepAlive: true, maxSockets: 50 }) }),
+    requestHandler: new NodeHttpHandler(
+      ca === undefined ? {} : { httpsAgent: new HttpsAgent({ ca, keepAlive: true, maxSockets: 50 }) },
+    ),
   };
 }
 
-export const s3Client = (server: TestServer, options: ClientOptions = {}): S3Client => new S3Client({ ...settings(server, options), forcePathStyle: true });
+export const s3Client = (server: TestServer, options: ClientOptions = {}): S3Client =>
+  new S3Client({ ...settings(server, options), forcePathStyle: true });
 export const kmsClient = (server: TestServer, options: ClientOptions = {}): KMSClient => new KMSClient(settings(server, options));
 export const iamClient = (server: TestServer, options: ClientOptions = {}): IAMClient => new IAMClient(settings(server, options));
 export const stsClient = (server: TestServer, options: ClientOptions = {}): STSClient => new STSClient(settings(server, options));
-export const controlClient = (server: TestServer, options: ClientOptions = {}): S3ControlClient => new S3ControlClient(settings(server, options));
+export const controlClient = (server: TestServer, options: ClientOptions = {}): S3ControlClient =>
+  new S3ControlClient(settings(server, options));
 
 /** The error that `promise` rejects with, as `{ code, status, message }`. */
 export async function failure(promise: Promise<unknown>): Promise<{ code: string; status: number | undefined; message: string }> {

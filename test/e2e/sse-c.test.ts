@@ -33,7 +33,12 @@ const openTo = (Bucket: string, EncryptionType: "NONE" | "SSE-C") =>
     new PutBucketEncryptionCommand({
       Bucket,
       ServerSideEncryptionConfiguration: {
-        Rules: [{ ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" }, BlockedEncryptionTypes: { EncryptionType: [EncryptionType] } }],
+        Rules: [
+          {
+            ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" },
+            BlockedEncryptionTypes: { EncryptionType: [EncryptionType] },
+          },
+        ],
       },
     }),
   );
@@ -46,7 +51,11 @@ const SSE = "x-amz-server-side-encryption";
 const base64 = (bytes: Buffer): string => bytes.toString("base64");
 const md5 = (bytes: Buffer): string => createHash("md5").update(bytes).digest("base64");
 /** The three headers; an override of undefined leaves one out. */
-function headers(over: Readonly<Record<string, string | undefined>> = {}, secret = key, prefix = SSE): Record<string, string | undefined> {
+function headers(
+  over: Readonly<Record<string, string | undefined>> = {},
+  secret = key,
+  prefix = SSE,
+): Record<string, string | undefined> {
   const all = { algorithm: "AES256", key: base64(secret), "key-md5": md5(secret), ...over };
   return Object.fromEntries(Object.entries(all).map(([name, value]) => [`${prefix}-customer-${name}`, value]));
 }
@@ -64,7 +73,10 @@ for (const size of [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 1, 2 * MIB + 
     const head = await s3.send(new HeadObjectCommand({ Bucket, Key, ...C }));
     assert.equal(head.ContentLength, size);
     for (const answer of [put, got, head]) {
-      assert.deepEqual([answer.SSECustomerAlgorithm, answer.SSECustomerKeyMD5, answer.ServerSideEncryption], ["AES256", md5(key), undefined]);
+      assert.deepEqual(
+        [answer.SSECustomerAlgorithm, answer.SSECustomerKeyMD5, answer.ServerSideEncryption],
+        ["AES256", md5(key), undefined],
+      );
       assert.equal(answer.ETag, put.ETag);
     }
     assert.match(put.ETag ?? "", /^"[0-9a-f]{32}"$/);
@@ -75,7 +87,12 @@ for (const size of [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 1, 2 * MIB + 
 test("ranges across chunks", async () => {
   const body = bytesOf(3 * CHUNK + 11, 8);
   await s3.send(new PutObjectCommand({ Bucket, Key: "ranged", Body: body, ...C }));
-  for (const [start, end] of [[0, 0], [CHUNK - 1, CHUNK], [CHUNK, 2 * CHUNK], [3 * CHUNK, 3 * CHUNK + 10]] as const) {
+  for (const [start, end] of [
+    [0, 0],
+    [CHUNK - 1, CHUNK],
+    [CHUNK, 2 * CHUNK],
+    [3 * CHUNK, 3 * CHUNK + 10],
+  ] as const) {
     const got = await s3.send(new GetObjectCommand({ Bucket, Key: "ranged", Range: `bytes=${start}-${end}`, ...C }));
     assertBytes(await bodyOf(got), body.subarray(start, end + 1));
   }
@@ -89,7 +106,10 @@ test("any 32 bytes are a key, each object its own", async () => {
   }
 });
 
-const INVALID_ALGORITHM = ["InvalidEncryptionAlgorithmError", "The Encryption request you specified is not valid. Supported value: AES256."] as const;
+const INVALID_ALGORITHM = [
+  "InvalidEncryptionAlgorithmError",
+  "The Encryption request you specified is not valid. Supported value: AES256.",
+] as const;
 /** Requests that are wrong in themselves, whatever is stored. */
 const WRITE_TABLE: readonly (readonly [string, Record<string, string | undefined>, string, string])[] = [
   [
@@ -119,9 +139,24 @@ const WRITE_TABLE: readonly (readonly [string, Record<string, string | undefined
     "Requests specifying Server Side Encryption with Customer provided keys must provide an appropriate secret key.",
   ],
   ["no MD5", headers({ "key-md5": undefined }), "InvalidArgument", "The secret key was invalid for the specified algorithm."],
-  ["a key of 31 bytes", headers({}, key.subarray(1)), "InvalidArgument", "The secret key was invalid for the specified algorithm."],
-  ["a key of 33 bytes", headers({}, Buffer.concat([key, key.subarray(0, 1)])), "InvalidArgument", "The secret key was invalid for the specified algorithm."],
-  ["a key that is no base64", headers({ key: "%%%" }), "InvalidArgument", "The secret key was invalid for the specified algorithm."],
+  [
+    "a key of 31 bytes",
+    headers({}, key.subarray(1)),
+    "InvalidArgument",
+    "The secret key was invalid for the specified algorithm.",
+  ],
+  [
+    "a key of 33 bytes",
+    headers({}, Buffer.concat([key, key.subarray(0, 1)])),
+    "InvalidArgument",
+    "The secret key was invalid for the specified algorithm.",
+  ],
+  [
+    "a key that is no base64",
+    headers({ key: "%%%" }),
+    "InvalidArgument",
+    "The secret key was invalid for the specified algorithm.",
+  ],
   [
     "the MD5 of another key",
     headers({ "key-md5": md5(wrong) }),
@@ -151,11 +186,13 @@ test("ArgumentName of the table is always x-amz-server-side-encryption; Argument
     const clean = Object.fromEntries(Object.entries(sent).filter((entry): entry is [string, string] => entry[1] !== undefined));
     const answer = await world.wire().send({ method: "PUT", path: `/${Bucket}/bad`, headers: clean, body: "x" });
     assert.match(answer.body.toString(), new RegExp(`<ArgumentName>${SSE}</ArgumentName>`), what);
-    if (what === "SSE-C with x-amz-server-side-encryption") assert.match(answer.body.toString(), /<ArgumentValue>AES256<\/ArgumentValue>/);
+    if (what === "SSE-C with x-amz-server-side-encryption")
+      assert.match(answer.body.toString(), /<ArgumentValue>AES256<\/ArgumentValue>/);
   }
 });
 
-const STORED = "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.";
+const STORED =
+  "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.";
 const CORRECT = "Requests specifying Server Side Encryption with Customer provided keys must provide the correct secret key.";
 const READ_TABLE: readonly (readonly [string, Record<string, string | undefined>, number, string, string])[] = [
   ["no headers", {}, 400, "InvalidRequest", STORED],
@@ -165,11 +202,15 @@ const READ_TABLE: readonly (readonly [string, Record<string, string | undefined>
 ];
 
 for (const [what, sent, status, code, message] of READ_TABLE) {
-  test(`GET with ${what} → ${status} ${code}; HEAD is a bare ${status}; neither small nor large nor empty objects leak`, async () => {
+  test(`GET with ${what} → ${status} ${code}; HEAD is a bare ${status}; objects of no size leak`, async () => {
     for (const size of [0, 1, CHUNK + 1]) {
       const Key = `read/${size}`;
       await s3.send(new PutObjectCommand({ Bucket, Key, Body: bytesOf(size), ...C }));
-      assert.deepEqual(await failure(s3.send(withHeaders(new GetObjectCommand({ Bucket, Key }), sent))), { code, status, message });
+      assert.deepEqual(await failure(s3.send(withHeaders(new GetObjectCommand({ Bucket, Key }), sent))), {
+        code,
+        status,
+        message,
+      });
       assert.equal((await failure(s3.send(withHeaders(new HeadObjectCommand({ Bucket, Key }), sent)))).status, status);
       const clean = Object.fromEntries(Object.entries(sent).filter((entry): entry is [string, string] => entry[1] !== undefined));
       const head = await world.wire().send({ method: "HEAD", path: `/${Bucket}/${Key}`, headers: clean });
@@ -181,7 +222,9 @@ for (const [what, sent, status, code, message] of READ_TABLE) {
   test(`copy source with ${what} → ${status} ${code}`, async () => {
     await s3.send(new PutObjectCommand({ Bucket, Key: "copy/source", Body: "abc", ...C }));
     const asSource = Object.fromEntries(Object.entries(sent).map(([name, value]) => [name.replace(SSE, SOURCE), value]));
-    const error = await failure(s3.send(withHeaders(new CopyObjectCommand({ Bucket, Key: "copy/none", CopySource: `${Bucket}/copy/source` }), asSource)));
+    const error = await failure(
+      s3.send(withHeaders(new CopyObjectCommand({ Bucket, Key: "copy/none", CopySource: `${Bucket}/copy/source` }), asSource)),
+    );
     assert.deepEqual([error.code, error.status], [code, status]);
     assert.equal((await failure(s3.send(new HeadObjectCommand({ Bucket, Key: "copy/none" })))).status, 404);
   });
@@ -196,24 +239,38 @@ test("SSE-C headers on the read of an object without SSE-C are refused", async (
 test("copies: into SSE-C, out of it, to another key", async () => {
   await s3.send(new PutObjectCommand({ Bucket, Key: "c/plain", Body: "abc" }));
   const into = await s3.send(new CopyObjectCommand({ Bucket, Key: "c/c", CopySource: `${Bucket}/c/plain`, ...C }));
-  assert.deepEqual([into.SSECustomerAlgorithm, into.SSECustomerKeyMD5, into.ServerSideEncryption], ["AES256", md5(key), undefined]);
+  assert.deepEqual(
+    [into.SSECustomerAlgorithm, into.SSECustomerKeyMD5, into.ServerSideEncryption],
+    ["AES256", md5(key), undefined],
+  );
   const other = { SSECustomerAlgorithm: "AES256", SSECustomerKey: base64(wrong) } as const;
   await s3.send(new CopyObjectCommand({ Bucket, Key: "c/other", CopySource: `${Bucket}/c/c`, ...C_SOURCE, ...other }));
   assert.equal((await bodyOf(await s3.send(new GetObjectCommand({ Bucket, Key: "c/other", ...other })))).toString(), "abc");
   assert.equal((await failure(s3.send(new GetObjectCommand({ Bucket, Key: "c/other", ...C })))).status, 403);
-  await s3.send(new CopyObjectCommand({ Bucket, Key: "c/out", CopySource: `${Bucket}/c/other`, CopySourceSSECustomerAlgorithm: "AES256", CopySourceSSECustomerKey: base64(wrong) }));
+  await s3.send(
+    new CopyObjectCommand({
+      Bucket,
+      Key: "c/out",
+      CopySource: `${Bucket}/c/other`,
+      CopySourceSSECustomerAlgorithm: "AES256",
+      CopySourceSSECustomerKey: base64(wrong),
+    }),
+  );
   assert.equal((await bodyOf(await s3.send(new GetObjectCommand({ Bucket, Key: "c/out" })))).toString(), "abc");
 });
 
 test("attributes show checksums only to the key", async () => {
   await s3.send(new PutObjectCommand({ Bucket, Key: "attributes", Body: "abc", ChecksumAlgorithm: "SHA256", ...C }));
   const input = { Bucket, Key: "attributes", ObjectAttributes: ["Checksum", "ObjectSize"] } as const;
-  assert.equal((await failure(s3.send(new GetObjectAttributesCommand({ ...input, ObjectAttributes: ["Checksum", "ObjectSize"] })))).status, 400);
+  assert.equal(
+    (await failure(s3.send(new GetObjectAttributesCommand({ ...input, ObjectAttributes: ["Checksum", "ObjectSize"] })))).status,
+    400,
+  );
   const got = await s3.send(new GetObjectAttributesCommand({ ...input, ObjectAttributes: ["Checksum", "ObjectSize"], ...C }));
   assert.equal(got.Checksum?.ChecksumSHA256, createHash("sha256").update("abc").digest("base64"));
 });
 
-test("multipart: parts need the upload's key; Complete, GET and ranges work; parts without, with another, or on a plain upload are refused", async () => {
+test("multipart: parts need the upload's key; without, with another, or on a plain upload they are refused", async () => {
   const Key = "multipart";
   const { UploadId, SSECustomerKeyMD5 } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key, ...C }));
   assert.equal(SSECustomerKeyMD5, md5(key));
@@ -228,7 +285,8 @@ test("multipart: parts need the upload's key; Complete, GET and ranges work; par
   assert.deepEqual(await failure(s3.send(new UploadPartCommand(part))), {
     code: "InvalidRequest",
     status: 400,
-    message: "The multipart upload initiate requested encryption. Subsequent part requests must include the appropriate encryption parameters.",
+    message:
+      "The multipart upload initiate requested encryption. Subsequent part requests must include the appropriate encryption parameters.",
   });
   assert.deepEqual(await failure(s3.send(withHeaders(new UploadPartCommand(part), headers({}, wrong)))), {
     code: "InvalidRequest",
@@ -241,11 +299,16 @@ test("multipart: parts need the upload's key; Complete, GET and ranges work; par
   const whole = Buffer.concat(bodies);
   assertBytes(await bodyOf(await s3.send(new GetObjectCommand({ Bucket, Key, ...C }))), whole);
   const Range = `bytes=${5 * MIB - 3}-${5 * MIB + 3}`;
-  assertBytes(await bodyOf(await s3.send(new GetObjectCommand({ Bucket, Key, Range, ...C }))), whole.subarray(5 * MIB - 3, 5 * MIB + 4));
+  assertBytes(
+    await bodyOf(await s3.send(new GetObjectCommand({ Bucket, Key, Range, ...C }))),
+    whole.subarray(5 * MIB - 3, 5 * MIB + 4),
+  );
   assert.equal((await failure(s3.send(new GetObjectCommand({ Bucket, Key })))).status, 400);
 
   const plain = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key: "plain-upload" }));
-  const reversed = await failure(s3.send(new UploadPartCommand({ Bucket, Key: "plain-upload", UploadId: plain.UploadId, PartNumber: 1, Body: "x", ...C })));
+  const reversed = await failure(
+    s3.send(new UploadPartCommand({ Bucket, Key: "plain-upload", UploadId: plain.UploadId, PartNumber: 1, Body: "x", ...C })),
+  );
   assert.deepEqual([reversed.code, reversed.status], ["InvalidRequest", 400]);
   await s3.send(new AbortMultipartUploadCommand({ Bucket, Key: "plain-upload", UploadId: plain.UploadId }));
 });
@@ -255,11 +318,18 @@ test("part copies out of and into SSE-C", async () => {
   const Key = "pc/target";
   const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key, ...C }));
   const input = { Bucket, Key, UploadId, PartNumber: 1, CopySource: `${Bucket}/pc/source`, CopySourceRange: `bytes=1-${CHUNK}` };
-  assert.equal((await failure(s3.send(new UploadPartCopyCommand({ ...input, ...C })))).code, "InvalidRequest", "the source's key is needed");
+  assert.equal(
+    (await failure(s3.send(new UploadPartCopyCommand({ ...input, ...C })))).code,
+    "InvalidRequest",
+    "the source's key is needed",
+  );
   const copied = await s3.send(new UploadPartCopyCommand({ ...input, ...C, ...C_SOURCE }));
   const Parts = [{ PartNumber: 1, ETag: copied.CopyPartResult?.ETag }];
   await s3.send(new CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload: { Parts }, ...C }));
-  assertBytes(await bodyOf(await s3.send(new GetObjectCommand({ Bucket, Key, ...C }))), bytesOf(CHUNK * 2, 4).subarray(1, CHUNK + 1));
+  assertBytes(
+    await bodyOf(await s3.send(new GetObjectCommand({ Bucket, Key, ...C }))),
+    bytesOf(CHUNK * 2, 4).subarray(1, CHUNK + 1),
+  );
 });
 
 test("new buckets block SSE-C: every write path is 403; NONE opens them; blocking again leaves objects readable", async () => {
@@ -276,7 +346,16 @@ test("new buckets block SSE-C: every write path is 403; NONE opens them; blockin
       const error = await failure(s3.send(command as PutObjectCommand));
       assert.deepEqual([error.code, error.status], ["AccessDenied", 403], command.constructor.name);
     }
-    const { url, fields } = await createPresignedPost(s3, { Bucket: fresh, Key: "k", Fields: headers() as Record<string, string>, Conditions: [["starts-with", `$${SSE}-customer-algorithm`, ""], ["starts-with", `$${SSE}-customer-key`, ""], ["starts-with", `$${SSE}-customer-key-md5`, ""]] });
+    const { url, fields } = await createPresignedPost(s3, {
+      Bucket: fresh,
+      Key: "k",
+      Fields: headers() as Record<string, string>,
+      Conditions: [
+        ["starts-with", `$${SSE}-customer-algorithm`, ""],
+        ["starts-with", `$${SSE}-customer-key`, ""],
+        ["starts-with", `$${SSE}-customer-key-md5`, ""],
+      ],
+    });
     const form = new FormData();
     for (const [name, value] of Object.entries(fields)) form.append(name, value);
     form.append("file", new Blob(["x"]));
@@ -289,14 +368,22 @@ test("new buckets block SSE-C: every write path is 403; NONE opens them; blockin
   await openTo(fresh, "SSE-C");
   await blocked();
   assert.equal((await bodyOf(await s3.send(new GetObjectCommand({ Bucket: fresh, Key: "kept", ...C })))).toString(), "kept");
-  assert.deepEqual((await s3.send(new ListObjectsV2Command({ Bucket: fresh }))).Contents?.map(({ Key }) => Key), ["kept", "plain"]);
+  assert.deepEqual(
+    (await s3.send(new ListObjectsV2Command({ Bucket: fresh }))).Contents?.map(({ Key }) => Key),
+    ["kept", "plain"],
+  );
 });
 
 /** A browser form with SSE fields, covered by its policy whatever they are. */
 async function postForm(fields: Readonly<Record<string, string | undefined>>): Promise<string> {
   const given = Object.entries(fields).filter((entry): entry is [string, string] => entry[1] !== undefined);
   const Conditions = given.map(([name]) => ["starts-with" as const, `$${name}`, ""] as ["starts-with", string, string]);
-  const { url, fields: all } = await createPresignedPost(s3, { Bucket, Key: "posted", Fields: Object.fromEntries(given), Conditions });
+  const { url, fields: all } = await createPresignedPost(s3, {
+    Bucket,
+    Key: "posted",
+    Fields: Object.fromEntries(given),
+    Conditions,
+  });
   const form = new FormData();
   for (const [name, value] of Object.entries(all)) form.append(name, value);
   form.append("file", new Blob(["posted"]));
@@ -314,14 +401,22 @@ test("browser forms: SSE-C fields encrypt; every row of the table holds for them
 
 test("a presigned SSE-C URL signs the algorithm; key and MD5 are the user's to send", async () => {
   const signed = [`${SSE}-customer-algorithm`, `${SSE}-customer-key`, `${SSE}-customer-key-md5`];
-  for (const [method, command] of [["PUT", new PutObjectCommand({ Bucket, Key: "presigned", ...C })], ["GET", new GetObjectCommand({ Bucket, Key: "presigned", ...C })]] as const) {
+  for (const [method, command] of [
+    ["PUT", new PutObjectCommand({ Bucket, Key: "presigned", ...C })],
+    ["GET", new GetObjectCommand({ Bucket, Key: "presigned", ...C })],
+  ] as const) {
     const url = await getSignedUrl(s3, command as GetObjectCommand, { unhoistableHeaders: new Set(signed) });
     assert.ok(!url.includes(encodeURIComponent(base64(key))), "the key is not in the URL");
     const path = url.slice(url.indexOf("/", 8));
     const host = new URL(url).host;
     const without = await world.raw({ method, path, headers: { host }, ...(method === "PUT" ? { body: "x" } : {}) });
     assert.equal(without.status, 403);
-    const sent = await world.raw({ method, path, headers: { host, ...(headers() as Record<string, string>) }, ...(method === "PUT" ? { body: "presigned" } : {}) });
+    const sent = await world.raw({
+      method,
+      path,
+      headers: { host, ...(headers() as Record<string, string>) },
+      ...(method === "PUT" ? { body: "presigned" } : {}),
+    });
     assert.equal(sent.status, 200, sent.text);
     if (method === "GET") assert.equal(sent.text, "presigned");
   }
@@ -332,5 +427,9 @@ test("SSE-C needs no KMS right, and gives no right of S3", async () => {
   const reader = await world.user("reader", [S3_ALL]);
   assert.equal((await bodyOf(await reader.s3.send(new GetObjectCommand({ Bucket, Key: "rights", ...C })))).toString(), "abc");
   const nobody = await world.user("nobody");
-  assert.deepEqual(await failure(nobody.s3.send(new GetObjectCommand({ Bucket, Key: "rights", ...C }))), { code: "AccessDenied", status: 403, message: "Access Denied" });
+  assert.deepEqual(await failure(nobody.s3.send(new GetObjectCommand({ Bucket, Key: "rights", ...C }))), {
+    code: "AccessDenied",
+    status: 403,
+    message: "Access Denied",
+  });
 });

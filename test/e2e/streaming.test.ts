@@ -26,14 +26,19 @@ function* pieces(body: Buffer, step = 10_007): Generator<Buffer> {
   for (let at = 0; at < body.length; at += step) yield body.subarray(at, at + step);
 }
 
-for (const [scheme, client] of [["http", s3], ["https", s3tls]] as const) {
+for (const [scheme, client] of [
+  ["http", s3],
+  ["https", s3tls],
+] as const) {
   for (const ChecksumAlgorithm of [undefined, "CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"] as const) {
-    test(`a stream with a trailing ${ChecksumAlgorithm ?? "default"} checksum over ${scheme}, SSE-KMS, at every edge`, async () => {
+    test(`trailing ${ChecksumAlgorithm ?? "default"} checksum of a stream over ${scheme}, SSE-KMS, at every edge`, async () => {
       for (const size of [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, MIB + 3]) {
         const body = bytesOf(size, size + 5);
         const Key = `trailer/${scheme}/${ChecksumAlgorithm}/${size}`;
         const input = { Bucket, Key, Body: Readable.from(pieces(body)), ContentLength: size, ...SSE };
-        const put = await client.send(new PutObjectCommand({ ...input, ...(ChecksumAlgorithm === undefined ? {} : { ChecksumAlgorithm }) }));
+        const put = await client.send(
+          new PutObjectCommand({ ...input, ...(ChecksumAlgorithm === undefined ? {} : { ChecksumAlgorithm }) }),
+        );
         const got = await client.send(new GetObjectCommand({ Bucket, Key, ChecksumMode: "ENABLED" }));
         assertBytes(await bodyOf(got), body, String(size));
         assert.equal(got.ContentEncoding, undefined, "aws-chunked is not stored");
@@ -44,11 +49,16 @@ for (const [scheme, client] of [["http", s3], ["https", s3tls]] as const) {
     });
   }
 
-  test(`lib-storage over ${scheme}: a stream of unknown length becomes a multipart upload, a short one a single PUT`, async () => {
+  test(`lib-storage over ${scheme}: a stream of unknown length is uploaded in parts, a short one at once`, async () => {
     for (const size of [10, 11 * MIB + 5]) {
       const body = bytesOf(size, size);
       const Key = `upload/${scheme}/${size}`;
-      const upload = new Upload({ client, params: { Bucket, Key, Body: Readable.from(pieces(body, 999_983)), ...SSE }, partSize: 5 * MIB, queueSize: 3 });
+      const upload = new Upload({
+        client,
+        params: { Bucket, Key, Body: Readable.from(pieces(body, 999_983)), ...SSE },
+        partSize: 5 * MIB,
+        queueSize: 3,
+      });
       await upload.done();
       const head = await client.send(new HeadObjectCommand({ Bucket, Key }));
       assert.equal(head.ContentLength, size);
@@ -60,7 +70,15 @@ for (const [scheme, client] of [["http", s3], ["https", s3tls]] as const) {
 
 test("a content encoding beside aws-chunked is kept; nothing is decompressed", async () => {
   const body = Buffer.from("not gzip");
-  await s3tls.send(new PutObjectCommand({ Bucket, Key: "gzip", Body: Readable.from([body]), ContentLength: body.length, ContentEncoding: "gzip" }));
+  await s3tls.send(
+    new PutObjectCommand({
+      Bucket,
+      Key: "gzip",
+      Body: Readable.from([body]),
+      ContentLength: body.length,
+      ContentEncoding: "gzip",
+    }),
+  );
   const got = await s3.send(new GetObjectCommand({ Bucket, Key: "gzip" }));
   assert.equal(got.ContentEncoding, "gzip");
   assertBytes(await bodyOf(got), body);
@@ -71,7 +89,8 @@ const send = (upload: Omit<ChunkedUpload, "target" | "host" | "credentials">, Ke
   const { headers, body } = signedChunks({ ...upload, target, host, credentials: ROOT });
   return world.raw({ method: "PUT", path: target, headers, body });
 };
-const absent = async (Key: string): Promise<void> => assert.equal((await failure(s3.send(new HeadObjectCommand({ Bucket, Key })))).status, 404);
+const absent = async (Key: string): Promise<void> =>
+  assert.equal((await failure(s3.send(new HeadObjectCommand({ Bucket, Key })))).status, 404);
 
 test("chunks each with their signature: any sizes; and a signed trailer", async () => {
   const bodies = [bytesOf(8192, 1), bytesOf(CHUNK, 2), bytesOf(1, 3), bytesOf(CHUNK + 1, 4)];
@@ -91,20 +110,33 @@ test("chunks each with their signature: any sizes; and a signed trailer", async 
 test("a wrong chunk signature, wherever, is SignatureDoesNotMatch and leaves no object", async () => {
   for (const size of [100, CHUNK + 1]) {
     for (const bad of [0, 1, 2]) {
-      const answer = await send({ chunks: [bytesOf(size, 1), bytesOf(size, 2)], tamper: (signature, at) => (at === bad ? "0".repeat(64) : signature) }, "tampered");
+      const answer = await send(
+        { chunks: [bytesOf(size, 1), bytesOf(size, 2)], tamper: (signature, at) => (at === bad ? "0".repeat(64) : signature) },
+        "tampered",
+      );
       assert.deepEqual([answer.status, codeOf(answer.text)], [403, "SignatureDoesNotMatch"], `chunk ${bad} of ${size}`);
       await absent("tampered");
     }
   }
   const sum = createHash("sha256").update("abc").digest("base64");
-  const trailer = await send({ chunks: [Buffer.from("abc")], trailer: ["x-amz-checksum-sha256", sum], tamper: (signature, at) => (at === -1 ? "0".repeat(64) : signature) }, "tampered");
+  const trailer = await send(
+    {
+      chunks: [Buffer.from("abc")],
+      trailer: ["x-amz-checksum-sha256", sum],
+      tamper: (signature, at) => (at === -1 ? "0".repeat(64) : signature),
+    },
+    "tampered",
+  );
   assert.deepEqual([trailer.status, codeOf(trailer.text)], [403, "SignatureDoesNotMatch"]);
   await absent("tampered");
 });
 
 test("a trailer that does not match the bytes is BadDigest and leaves no object", async () => {
   for (const size of [3, CHUNK * 2]) {
-    const answer = await send({ chunks: [bytesOf(size)], trailer: ["x-amz-checksum-sha256", Buffer.alloc(32).toString("base64")] }, "wrongsum");
+    const answer = await send(
+      { chunks: [bytesOf(size)], trailer: ["x-amz-checksum-sha256", Buffer.alloc(32).toString("base64")] },
+      "wrongsum",
+    );
     assert.deepEqual([answer.status, codeOf(answer.text)], [400, "BadDigest"]);
     await absent("wrongsum");
   }
@@ -126,7 +158,13 @@ test("a decoded length that lies, and a missing last chunk, leave no object", as
 
 test("aws-chunked without x-amz-decoded-content-length is refused", async () => {
   const target = `/${Bucket}/nolength`;
-  const { headers, body } = signedChunks({ target, host, credentials: ROOT, chunks: [bytesOf(10)], headers: { "x-amz-decoded-content-length": "" } });
+  const { headers, body } = signedChunks({
+    target,
+    host,
+    credentials: ROOT,
+    chunks: [bytesOf(10)],
+    headers: { "x-amz-decoded-content-length": "" },
+  });
   const answer = await world.raw({ method: "PUT", path: target, headers, body });
   assert.ok(answer.status === 411 || answer.status === 400, String(answer.status));
   await absent("nolength");
@@ -150,10 +188,22 @@ test("a body shorter than Content-Length, with the connection closed midway, lea
 });
 
 /** Sends the head with Expect, and says what came first. */
-function expecting(headers: Readonly<Record<string, string>>, method: string, path: string, body: Buffer): Promise<{ continued: boolean; status: number }> {
+function expecting(
+  headers: Readonly<Record<string, string>>,
+  method: string,
+  path: string,
+  body: Buffer,
+): Promise<{ continued: boolean; status: number }> {
   return new Promise((resolve, reject) => {
     let continued = false;
-    const sent = request({ host: "127.0.0.1", port: new URL(world.server.httpUrl).port, method, path, headers: { ...headers, expect: "100-continue" }, agent: false });
+    const sent = request({
+      host: "127.0.0.1",
+      port: new URL(world.server.httpUrl).port,
+      method,
+      path,
+      headers: { ...headers, expect: "100-continue" },
+      agent: false,
+    });
     sent.on("continue", () => {
       continued = true;
       sent.end(body);
@@ -174,7 +224,11 @@ test("100 Continue comes after authorization and conditions; a refusal comes ins
     const target = `/${Bucket}/${Key}`;
     const { signHeaders } = await import("../../src/wire/sign.js");
     const signer = { credentials, region: "us-east-1", service: "s3", nowMs: Date.now() };
-    const headers = signHeaders({ method: "PUT", target, headers: { host, "content-length": "5", ...extra } }, signer, createHash("sha256").update(body).digest("hex"));
+    const headers = signHeaders(
+      { method: "PUT", target, headers: { host, "content-length": "5", ...extra } },
+      signer,
+      createHash("sha256").update(body).digest("hex"),
+    );
     return expecting(headers, "PUT", target, body);
   };
   assert.deepEqual(await send100("expected"), { continued: true, status: 200 });
@@ -182,12 +236,21 @@ test("100 Continue comes after authorization and conditions; a refusal comes ins
   assert.deepEqual(await send100("expected", {}, { ...ROOT, secretAccessKey: "wrong" }), { continued: false, status: 403 });
   const nobody = await world.user("nobody");
   assert.deepEqual(await send100("expected", {}, nobody.credentials as typeof ROOT), { continued: false, status: 403 });
-  assert.deepEqual(await send100("expected", { "x-amz-server-side-encryption": "aws:kms", "x-amz-server-side-encryption-aws-kms-key-id": "nope" }), { continued: false, status: 400 });
+  assert.deepEqual(
+    await send100("expected", {
+      "x-amz-server-side-encryption": "aws:kms",
+      "x-amz-server-side-encryption-aws-kms-key-id": "nope",
+    }),
+    { continued: false, status: 400 },
+  );
 });
 
 test("a refused upload with an unread body does not disturb the next request of the connection", async () => {
   for (let time = 0; time < 5; time++) {
-    assert.equal((await failure(s3.send(new PutObjectCommand({ Bucket: "no-such-bucket-here", Key: "k", Body: bytesOf(2 * MIB) })))).code, "NoSuchBucket");
+    assert.equal(
+      (await failure(s3.send(new PutObjectCommand({ Bucket: "no-such-bucket-here", Key: "k", Body: bytesOf(2 * MIB) })))).code,
+      "NoSuchBucket",
+    );
     await s3.send(new HeadObjectCommand({ Bucket, Key: "expected" }));
   }
 });

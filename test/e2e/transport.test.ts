@@ -4,7 +4,14 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CopyObjectCommand, CreateMultipartUploadCommand, GetObjectCommand, HeadObjectCommand, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
+import {
+  CopyObjectCommand,
+  CreateMultipartUploadCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  type S3Client,
+} from "@aws-sdk/client-s3";
 import { failure } from "./server.js";
 import { bodyOf, openWorld, withHeaders, type World } from "./world.js";
 
@@ -40,7 +47,8 @@ const cCalls = (Bucket: string) => [
   () => new CopyObjectCommand({ Bucket, Key: "new", CopySource: `${Bucket}/plain`, ...C }),
   () => new CreateMultipartUploadCommand({ Bucket, Key: "new", ...C }),
 ];
-const send = (client: S3Client, make: () => unknown, headers: Readonly<Record<string, string>>) => client.send(withHeaders(make(), headers) as GetObjectCommand);
+const send = (client: S3Client, make: () => unknown, headers: Readonly<Record<string, string>>) =>
+  client.send(withHeaders(make(), headers) as GetObjectCommand);
 
 const aws = await prepare([]);
 
@@ -54,10 +62,12 @@ for (const [what, headers] of [
   ["Forwarded", { forwarded: "for=203.0.113.9" }],
   ["a forged X-Forwarded-Proto", { ...FORWARDED, "x-forwarded-proto": "https" }],
 ] as const) {
-  test(`over http with ${what}, from no trusted proxy: SSE-KMS and SSE-C are refused; SSE-S3 and HEAD of a KMS object are not`, async () => {
+  test(`over http with ${what}, from no trusted proxy: SSE-KMS and SSE-C are refused, SSE-S3 is not`, async () => {
     const { world, Bucket } = aws;
-    for (const make of kmsCalls(Bucket)) assert.deepEqual(await failure(send(world.s3, make, headers)), { code: "InvalidArgument", status: 400, message: KMS_TEXT });
-    for (const make of cCalls(Bucket)) assert.deepEqual(await failure(send(world.s3, make, headers)), { code: "InvalidRequest", status: 400, message: C_TEXT });
+    for (const make of kmsCalls(Bucket))
+      assert.deepEqual(await failure(send(world.s3, make, headers)), { code: "InvalidArgument", status: 400, message: KMS_TEXT });
+    for (const make of cCalls(Bucket))
+      assert.deepEqual(await failure(send(world.s3, make, headers)), { code: "InvalidRequest", status: 400, message: C_TEXT });
     await send(world.s3, () => new GetObjectCommand({ Bucket, Key: "plain" }), headers);
     await send(world.s3, () => new PutObjectCommand({ Bucket, Key: "plain", Body: "plain" }), headers);
     for (const make of [...kmsCalls(Bucket), ...cCalls(Bucket)]) await send(world.s3tls, make, headers);
@@ -70,20 +80,37 @@ test("--insecure-sse-from names a network that may; the start announces it", asy
   assert.match(world.server.stdout() + world.server.stderr(), /insecure-sse-from|clear HTTP/i);
 });
 
-test("a trusted proxy's X-Forwarded-Proto: https is TLS, for SSE and for aws:SecureTransport; http is not; its client's address is aws:SourceIp", async () => {
+test("a trusted proxy's https is TLS, for SSE and aws:SecureTransport; its client's address is aws:SourceIp", async () => {
   const { world, Bucket } = await prepare(["--trusted-proxies", "127.0.0.0/8"]);
   const https = { ...FORWARDED, "x-forwarded-proto": "https" };
   for (const make of [...kmsCalls(Bucket), ...cCalls(Bucket)]) await send(world.s3, make, https);
   for (const proto of [{}, { "x-forwarded-proto": "http" }, { "x-forwarded-proto": "HTTPS,http" }]) {
-    for (const make of kmsCalls(Bucket)) assert.equal((await failure(send(world.s3, make, { ...FORWARDED, ...proto }))).message, KMS_TEXT);
+    for (const make of kmsCalls(Bucket))
+      assert.equal((await failure(send(world.s3, make, { ...FORWARDED, ...proto }))).message, KMS_TEXT);
   }
   const objects = `arn:aws:s3:::${Bucket}/*`;
-  await world.policy(Bucket, [{ Effect: "Deny", Principal: "*", Action: "s3:*", Resource: objects, Condition: { Bool: { "aws:SecureTransport": "false" } } }]);
+  await world.policy(Bucket, [
+    {
+      Effect: "Deny",
+      Principal: "*",
+      Action: "s3:*",
+      Resource: objects,
+      Condition: { Bool: { "aws:SecureTransport": "false" } },
+    },
+  ]);
   const head = () => new HeadObjectCommand({ Bucket, Key: "plain" });
   await send(world.s3, head, https);
   assert.equal((await failure(send(world.s3, head, {}))).status, 403);
   assert.equal((await failure(send(world.s3, head, { "x-forwarded-proto": "http" }))).status, 403);
-  await world.policy(Bucket, [{ Effect: "Deny", Principal: "*", Action: "s3:GetObject", Resource: objects, Condition: { IpAddress: { "aws:SourceIp": "203.0.113.0/24" } } }]);
+  await world.policy(Bucket, [
+    {
+      Effect: "Deny",
+      Principal: "*",
+      Action: "s3:GetObject",
+      Resource: objects,
+      Condition: { IpAddress: { "aws:SourceIp": "203.0.113.0/24" } },
+    },
+  ]);
   assert.equal((await failure(send(world.s3, head, https))).status, 403);
   await send(world.s3, head, { "x-forwarded-for": "203.0.113.9, 198.51.100.7" });
   await send(world.s3, head, {});
@@ -91,8 +118,24 @@ test("a trusted proxy's X-Forwarded-Proto: https is TLS, for SSE and for aws:Sec
 
 test("from anyone else X-Forwarded-For says nothing about aws:SourceIp", async () => {
   const { world, Bucket } = aws;
-  await world.policy(Bucket, [{ Effect: "Deny", Principal: "*", Action: "s3:GetObject", Resource: `arn:aws:s3:::${Bucket}/*`, Condition: { NotIpAddress: { "aws:SourceIp": "203.0.113.0/24" } } }]);
+  await world.policy(Bucket, [
+    {
+      Effect: "Deny",
+      Principal: "*",
+      Action: "s3:GetObject",
+      Resource: `arn:aws:s3:::${Bucket}/*`,
+      Condition: { NotIpAddress: { "aws:SourceIp": "203.0.113.0/24" } },
+    },
+  ]);
   assert.equal((await failure(send(world.s3, () => new GetObjectCommand({ Bucket, Key: "plain" }), FORWARDED))).status, 403);
-  await world.policy(Bucket, [{ Effect: "Deny", Principal: "*", Action: "s3:GetObject", Resource: `arn:aws:s3:::${Bucket}/*`, Condition: { IpAddress: { "aws:SourceIp": "203.0.113.0/24" } } }]);
+  await world.policy(Bucket, [
+    {
+      Effect: "Deny",
+      Principal: "*",
+      Action: "s3:GetObject",
+      Resource: `arn:aws:s3:::${Bucket}/*`,
+      Condition: { IpAddress: { "aws:SourceIp": "203.0.113.0/24" } },
+    },
+  ]);
   await bodyOf((await send(world.s3, () => new GetObjectCommand({ Bucket, Key: "plain" }), FORWARDED)) as never);
 });

@@ -36,7 +36,10 @@ import {
 export const ACCOUNT = "000000000000";
 /** A second account, in the seed of every world. */
 export const AWAY = "111122223333";
-export const AWAY_ROOT: Credentials = { accessKeyId: "AKIAAWAYROOT00000001", secretAccessKey: "away-root-secret-access-key-0000000000001" };
+export const AWAY_ROOT: Credentials = {
+  accessKeyId: "AKIAAWAYROOT00000001",
+  secretAccessKey: "away-root-secret-access-key-0000000000001",
+};
 /** A sealed chunk of plaintext. */
 export const CHUNK = 65_536;
 export const MIB = 1024 * 1024;
@@ -96,7 +99,8 @@ export function withHeaders<C>(command: C, headers: Readonly<Record<string, stri
 /** Replaces the body of a command just before it is signed; checksum headers that the SDK computed before are removed. */
 export function withBody<C>(command: C, body: string): C {
   return beforeSigning(command, (request) => {
-    for (const name of Object.keys(request.headers)) if (/^x-amz-(sdk-)?checksum|^content-md5$/.test(name)) delete request.headers[name];
+    for (const name of Object.keys(request.headers))
+      if (/^x-amz-(sdk-)?checksum|^content-md5$/.test(name)) delete request.headers[name];
     request.headers["content-length"] = String(Buffer.byteLength(body));
     request.body = body;
   });
@@ -195,7 +199,9 @@ export class World {
   }
 
   async policy(Bucket: string, statements: readonly object[], s3 = this.s3): Promise<void> {
-    await s3.send(new PutBucketPolicyCommand({ Bucket, Policy: JSON.stringify({ Version: "2012-10-17", Statement: statements }) }));
+    await s3.send(
+      new PutBucketPolicyCommand({ Bucket, Policy: JSON.stringify({ Version: "2012-10-17", Statement: statements }) }),
+    );
   }
 
   /** Signs what no SDK would send. */
