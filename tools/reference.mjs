@@ -42,5 +42,6 @@ function fileOf({ name }) {
 
 function row({ name, kind, hint, about, fallback, choices }) {
   const value = kind === "switch" ? "" : ` ${choices === undefined ? (hint ?? "VALUE") : choices.join("\\|")}`;
-  return `| \`--${name}${value}\` | \`${environmentName(name)}\` | ${fallback === undefined ? "" : `\`${fallback}\``} | ${about.replaceAll("|", "\\|")} |\n`;
+  const usual = fallback === undefined ? "" : `\`${fallback}\``;
+  return `| \`--${name}${value}\` | \`${environmentName(name)}\` | ${usual} | ${about.replaceAll("|", "\\|")} |\n`;
 }

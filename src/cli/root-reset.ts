@@ -1,4 +1,4 @@
-/** `coffer root reset`: a new root credential in place of every stored one; a running server refuses the old at its next request. */
+/** `coffer root reset`: a new root credential in place of every stored one; a running server refuses the old ones at once. */
 import { systemClock } from "../lib/clock.js";
 import { accessKeyId, secretAccessKey } from "../lib/ids.js";
 import { silentLog } from "../lib/log.js";

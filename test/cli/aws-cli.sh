@@ -65,20 +65,25 @@ is None
 expect_error 404 aws s3api head-bucket --bucket "absent-$run"
 expect_error InvalidBucketName aws s3api create-bucket --bucket "Bad_$run"
 expect_error NoSuchLifecycleConfiguration aws s3api get-bucket-lifecycle-configuration --bucket "$letters"
-expect_ok aws s3api get-public-access-block --bucket "$letters" --query PublicAccessBlockConfiguration.BlockPublicPolicy --output text
+expect_ok aws s3api get-public-access-block --bucket "$letters" --query PublicAccessBlockConfiguration.BlockPublicPolicy \
+  --output text
 is True
-expect_ok aws s3api get-bucket-ownership-controls --bucket "$letters" --query 'OwnershipControls.Rules[0].ObjectOwnership' --output text
+expect_ok aws s3api get-bucket-ownership-controls --bucket "$letters" --query 'OwnershipControls.Rules[0].ObjectOwnership' \
+  --output text
 is BucketOwnerEnforced
 
 chapter "objects: put, head, get, range, conditions, copy, delete"
-expect_ok aws s3api put-object --bucket "$letters" --key 'ä b/c+d&e%20.txt' --body letter.txt --content-type text/plain --metadata author=reader \
+expect_ok aws s3api put-object --bucket "$letters" --key 'ä b/c+d&e%20.txt' --body letter.txt --content-type text/plain \
+  --metadata author=reader \
   --query '[ETag,ServerSideEncryption]' --output text
 has "\"$(md5sum letter.txt | cut -d' ' -f1)\""
 has AES256
 etag=$(printf '%s' "$out" | cut -f1)
-expect_ok aws s3api head-object --bucket "$letters" --key 'ä b/c+d&e%20.txt' --query '[ContentLength,ContentType,Metadata.author,ServerSideEncryption]' --output text
+expect_ok aws s3api head-object --bucket "$letters" --key 'ä b/c+d&e%20.txt' \
+  --query '[ContentLength,ContentType,Metadata.author,ServerSideEncryption]' --output text
 is "11	text/plain	reader	AES256"
-expect_ok aws s3api get-object --bucket "$letters" --key 'ä b/c+d&e%20.txt' --range bytes=5-9 --query ContentRange --output text range.txt
+expect_ok aws s3api get-object --bucket "$letters" --key 'ä b/c+d&e%20.txt' --range bytes=5-9 --query ContentRange \
+  --output text range.txt
 is 'bytes 5-9/11'
 [ "$(cat range.txt)" = reade ] || fail "the range is not the bytes asked for"
 expect_error 304 aws s3api get-object --bucket "$letters" --key 'ä b/c+d&e%20.txt' --if-none-match "$etag" none.txt
@@ -89,7 +94,8 @@ is 'dear reader'
 expect_ok aws s3api put-object-tagging --bucket "$letters" --key copy.txt --tagging 'TagSet=[{Key=project,Value=x}]'
 expect_ok aws s3api get-object-tagging --bucket "$letters" --key copy.txt --query 'TagSet[].[Key,Value]' --output text
 is 'project	x'
-expect_ok aws s3api delete-objects --bucket "$letters" --delete 'Objects=[{Key=copy.txt},{Key=absent}]' --query 'sort(Deleted[].Key)' --output text
+expect_ok aws s3api delete-objects --bucket "$letters" --delete 'Objects=[{Key=copy.txt},{Key=absent}]' \
+  --query 'sort(Deleted[].Key)' --output text
 is 'absent	copy.txt'
 
 chapter "sync and listings"
@@ -103,7 +109,8 @@ expect_ok aws s3 sync tree "s3://$letters/tree"
 is ''
 expect_ok aws s3 sync "s3://$letters/tree" back
 diff -r tree back || fail "what came back is not what went"
-expect_ok aws s3api list-objects-v2 --bucket "$letters" --prefix tree/ --delimiter / --query '[CommonPrefixes[].Prefix,Contents[].Key]' --output text
+expect_ok aws s3api list-objects-v2 --bucket "$letters" --prefix tree/ --delimiter / \
+  --query '[CommonPrefixes[].Prefix,Contents[].Key]' --output text
 is 'tree/deep/
 tree/empty	tree/one	tree/two'
 expect_ok aws s3api list-objects --bucket "$letters" --prefix tree/ --page-size 2 --query 'Contents[].Key' --output text
@@ -114,7 +121,8 @@ chapter "KMS: keys, aliases, tags, policy"
 cat >key-policy.json <<EOF
 {"Version":"2012-10-17","Statement":[{"Sid":"Account","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::$account:root"},"Action":"kms:*","Resource":"*"}]}
 EOF
-expect_ok aws kms create-key --description letters --policy file://key-policy.json --tags TagKey=team,TagValue=post --query KeyMetadata.KeyId --output text
+expect_ok aws kms create-key --description letters --policy file://key-policy.json --tags TagKey=team,TagValue=post \
+  --query KeyMetadata.KeyId --output text
 key=$out
 key_arn=arn:aws:kms:us-east-1:$account:key/$key
 alias=alias/letters-$run
@@ -131,14 +139,16 @@ expect_ok aws kms list-resource-tags --key-id "$key" --query 'Tags[].[TagKey,Tag
 is 'team	post'
 
 chapter "KMS: encrypt, decrypt, data keys, re-encrypt, random"
-expect_ok aws kms encrypt --key-id "$alias" --plaintext fileb://letter.txt --encryption-context app=letters --query CiphertextBlob --output text
+expect_ok aws kms encrypt --key-id "$alias" --plaintext fileb://letter.txt --encryption-context app=letters \
+  --query CiphertextBlob --output text
 printf '%s' "$out" | base64 -d >sealed.bin
 expect_ok aws kms decrypt --ciphertext-blob fileb://sealed.bin --encryption-context app=letters --query Plaintext --output text
 [ "$(printf '%s' "$out" | base64 -d)" = 'dear reader' ] || fail "decrypt gave something else"
 expect_error InvalidCiphertextException aws kms decrypt --ciphertext-blob fileb://sealed.bin --encryption-context app=bills
 expect_ok aws kms create-key --query KeyMetadata.KeyId --output text
 other=$out
-expect_ok aws kms re-encrypt --ciphertext-blob fileb://sealed.bin --source-encryption-context app=letters --destination-key-id "$other" --query '[KeyId,CiphertextBlob]' --output text
+expect_ok aws kms re-encrypt --ciphertext-blob fileb://sealed.bin --source-encryption-context app=letters \
+  --destination-key-id "$other" --query '[KeyId,CiphertextBlob]' --output text
 has "$other"
 printf '%s' "$out" | cut -f2 | base64 -d >resealed.bin
 expect_error IncorrectKeyException aws kms decrypt --ciphertext-blob fileb://resealed.bin --key-id "$key"
@@ -147,7 +157,8 @@ plaintext=$(printf '%s' "$out" | cut -f1)
 printf '%s' "$out" | cut -f2 | base64 -d >data-key.bin
 expect_ok aws kms decrypt --ciphertext-blob fileb://data-key.bin --query Plaintext --output text
 is "$plaintext"
-expect_ok aws kms generate-data-key-without-plaintext --key-id "$key" --number-of-bytes 64 --query '[Plaintext,KeyId]' --output text
+expect_ok aws kms generate-data-key-without-plaintext --key-id "$key" --number-of-bytes 64 --query '[Plaintext,KeyId]' \
+  --output text
 is "None	$key_arn"
 expect_ok aws kms generate-random --number-of-bytes 32 --query Plaintext --output text
 [ "$(printf '%s' "$out" | base64 -d | wc -c)" -eq 32 ] || fail "not 32 random bytes"
@@ -158,30 +169,37 @@ expect_ok aws kms get-key-rotation-status --key-id "$key" --query KeyRotationEna
 is True
 # CLIs of before April 2024 do not know the call.
 if out=$(aws kms rotate-key-on-demand --key-id "$key" 2>&1); then
-  expect_ok aws kms decrypt --ciphertext-blob fileb://sealed.bin --encryption-context app=letters --query Plaintext --output text
+  expect_ok aws kms decrypt --ciphertext-blob fileb://sealed.bin --encryption-context app=letters --query Plaintext \
+  --output text
 else
   has 'nvalid choice'
 fi
 
 chapter "SSE-KMS: by id, ARN and alias, with a context"
 for name in "$key" "$key_arn" "$alias"; do
-  expect_ok aws s3api put-object --bucket "$letters" --key sealed.txt --body letter.txt --server-side-encryption aws:kms --ssekms-key-id "$name" \
+  expect_ok aws s3api put-object --bucket "$letters" --key sealed.txt --body letter.txt --server-side-encryption aws:kms \
+  --ssekms-key-id "$name" \
     --query '[ServerSideEncryption,SSEKMSKeyId]' --output text
   is "aws:kms	$key_arn"
 done
 context=$(printf '{"project":"x"}' | base64 -w0)
-expect_ok aws s3api put-object --bucket "$letters" --key context.txt --body letter.txt --server-side-encryption aws:kms --ssekms-key-id "$key" \
+expect_ok aws s3api put-object --bucket "$letters" --key context.txt --body letter.txt --server-side-encryption aws:kms \
+  --ssekms-key-id "$key" \
   --ssekms-encryption-context "$context" --query SSEKMSEncryptionContext --output text
 expect_ok aws s3 cp "s3://$letters/context.txt" -
 is 'dear reader'
-expect_ok aws s3api put-object --bucket "$letters" --key managed.txt --body letter.txt --server-side-encryption aws:kms --query SSEKMSKeyId --output text
+expect_ok aws s3api put-object --bucket "$letters" --key managed.txt --body letter.txt --server-side-encryption aws:kms \
+  --query SSEKMSKeyId --output text
 expect_ok aws kms describe-key --key-id alias/aws/s3 --query KeyMetadata.KeyManager --output text
 is AWS
-expect_error KMS.NotFoundException aws s3api put-object --bucket "$letters" --key none --body letter.txt --server-side-encryption aws:kms --ssekms-key-id alias/absent
-expect_error InvalidArgument aws s3api put-object --bucket "$letters" --key none --body letter.txt --server-side-encryption AES512
+expect_error KMS.NotFoundException aws s3api put-object --bucket "$letters" --key none --body letter.txt \
+  --server-side-encryption aws:kms --ssekms-key-id alias/absent
+expect_error InvalidArgument aws s3api put-object --bucket "$letters" --key none --body letter.txt \
+  --server-side-encryption AES512
 
 chapter "DSSE-KMS and SSE-C"
-expect_ok aws s3api put-object --bucket "$letters" --key twice.txt --body letter.txt --server-side-encryption aws:kms:dsse --ssekms-key-id "$key" --query ServerSideEncryption --output text
+expect_ok aws s3api put-object --bucket "$letters" --key twice.txt --body letter.txt --server-side-encryption aws:kms:dsse \
+  --ssekms-key-id "$key" --query ServerSideEncryption --output text
 is aws:kms:dsse
 expect_ok aws s3 cp "s3://$letters/twice.txt" -
 is 'dear reader'
@@ -191,33 +209,43 @@ expect_ok aws s3 cp letter.txt "s3://$letters/customer.txt" --sse-c AES256 --sse
 expect_ok aws s3 cp "s3://$letters/customer.txt" - --sse-c AES256 --sse-c-key fileb://customer.key
 is 'dear reader'
 expect_error 400 aws s3api head-object --bucket "$letters" --key customer.txt
-expect_error AccessDenied aws s3api get-object --bucket "$letters" --key customer.txt --sse-customer-algorithm AES256 --sse-customer-key fileb://wrong.key none.txt
-expect_ok aws s3api copy-object --bucket "$letters" --key uncovered.txt --copy-source "$letters/customer.txt" --copy-source-sse-customer-algorithm AES256 \
-  --copy-source-sse-customer-key fileb://customer.key --server-side-encryption aws:kms --ssekms-key-id "$key" --query ServerSideEncryption --output text
+expect_error AccessDenied aws s3api get-object --bucket "$letters" --key customer.txt --sse-customer-algorithm AES256 \
+  --sse-customer-key fileb://wrong.key none.txt
+expect_ok aws s3api copy-object --bucket "$letters" --key uncovered.txt --copy-source "$letters/customer.txt" \
+  --copy-source-sse-customer-algorithm AES256 \
+  --copy-source-sse-customer-key fileb://customer.key --server-side-encryption aws:kms --ssekms-key-id "$key" \
+  --query ServerSideEncryption --output text
 is aws:kms
 
 chapter "multipart: 20 MB, parts in any order, part copy, abort"
 expect_ok aws s3 cp big.bin "s3://$letters/big.bin" --sse aws:kms --sse-kms-key-id "$alias" --no-progress
-expect_ok aws s3api head-object --bucket "$letters" --key big.bin --query '[ContentLength,ServerSideEncryption,ETag]' --output text
+expect_ok aws s3api head-object --bucket "$letters" --key big.bin --query '[ContentLength,ServerSideEncryption,ETag]' \
+  --output text
 has '20000000	aws:kms'
 has '-3"'
 expect_ok aws s3 cp "s3://$letters/big.bin" big.back --no-progress
 same big.bin big.back
-expect_ok aws s3api get-object --bucket "$letters" --key big.bin --range bytes=8388600-8388615 --query ContentLength --output text range.bin
+expect_ok aws s3api get-object --bucket "$letters" --key big.bin --range bytes=8388600-8388615 --query ContentLength \
+  --output text range.bin
 tail -c +8388601 big.bin | head -c 16 >expected.bin
 same range.bin expected.bin
 head -c 5242880 big.bin >part1.bin
 tail -c 100 big.bin >part3.bin
-expect_ok aws s3api create-multipart-upload --bucket "$letters" --key parts.bin --server-side-encryption aws:kms --ssekms-key-id "$key" --query UploadId --output text
+expect_ok aws s3api create-multipart-upload --bucket "$letters" --key parts.bin --server-side-encryption aws:kms \
+  --ssekms-key-id "$key" --query UploadId --output text
 upload=$out
-expect_ok aws s3api upload-part --bucket "$letters" --key parts.bin --upload-id "$upload" --part-number 3 --body part3.bin --query ETag --output text
+expect_ok aws s3api upload-part --bucket "$letters" --key parts.bin --upload-id "$upload" --part-number 3 --body part3.bin \
+  --query ETag --output text
 tag3=$out
-expect_ok aws s3api upload-part --bucket "$letters" --key parts.bin --upload-id "$upload" --part-number 1 --body part1.bin --query ETag --output text
+expect_ok aws s3api upload-part --bucket "$letters" --key parts.bin --upload-id "$upload" --part-number 1 --body part1.bin \
+  --query ETag --output text
 tag1=$out
-expect_ok aws s3api upload-part-copy --bucket "$letters" --key parts.bin --upload-id "$upload" --part-number 2 --copy-source "$letters/big.bin" \
+expect_ok aws s3api upload-part-copy --bucket "$letters" --key parts.bin --upload-id "$upload" --part-number 2 \
+  --copy-source "$letters/big.bin" \
   --copy-source-range bytes=5242880-10485759 --query CopyPartResult.ETag --output text
 tag2=$out
-expect_ok aws s3api list-parts --bucket "$letters" --key parts.bin --upload-id "$upload" --query 'Parts[].PartNumber' --output text
+expect_ok aws s3api list-parts --bucket "$letters" --key parts.bin --upload-id "$upload" --query 'Parts[].PartNumber' \
+  --output text
 is '1	2	3'
 expect_error InvalidPartOrder aws s3api complete-multipart-upload --bucket "$letters" --key parts.bin --upload-id "$upload" \
   --multipart-upload "Parts=[{PartNumber=3,ETag=$tag3},{PartNumber=1,ETag=$tag1}]"
@@ -234,7 +262,8 @@ expect_error NoSuchUpload aws s3api list-parts --bucket "$letters" --key gone.bi
 chapter "a disabled key closes its objects, an enabled one opens them"
 expect_ok aws kms disable-key --key-id "$key"
 expect_error KMS.DisabledException aws s3api get-object --bucket "$letters" --key sealed.txt none.txt
-expect_error KMS.DisabledException aws s3api put-object --bucket "$letters" --key none --body letter.txt --server-side-encryption aws:kms --ssekms-key-id "$key"
+expect_error KMS.DisabledException aws s3api put-object --bucket "$letters" --key none --body letter.txt \
+  --server-side-encryption aws:kms --ssekms-key-id "$key"
 expect_error DisabledException aws kms decrypt --ciphertext-blob fileb://sealed.bin --encryption-context app=letters
 expect_ok aws kms enable-key --key-id "$key"
 expect_ok aws s3 cp "s3://$letters/sealed.txt" -
@@ -254,14 +283,17 @@ expect_ok aws s3 mb "s3://$defaults"
 rule="{\"ApplyServerSideEncryptionByDefault\":{\"SSEAlgorithm\":\"aws:kms\",\"KMSMasterKeyID\":\"$key_arn\"},\"BucketKeyEnabled\":true"
 expect_ok aws s3api put-bucket-encryption --bucket "$defaults" --server-side-encryption-configuration "{\"Rules\":[$rule}]}"
 for name in a b; do
-  expect_ok aws s3api put-object --bucket "$defaults" --key "$name" --body letter.txt --query '[ServerSideEncryption,BucketKeyEnabled,SSEKMSKeyId]' --output text
+  expect_ok aws s3api put-object --bucket "$defaults" --key "$name" --body letter.txt \
+  --query '[ServerSideEncryption,BucketKeyEnabled,SSEKMSKeyId]' --output text
   is "aws:kms	True	$key_arn"
 done
-expect_ok aws s3api put-object --bucket "$defaults" --key plain --body letter.txt --server-side-encryption AES256 --query ServerSideEncryption --output text
+expect_ok aws s3api put-object --bucket "$defaults" --key plain --body letter.txt --server-side-encryption AES256 \
+  --query ServerSideEncryption --output text
 is AES256
 expect_ok aws s3 cp "s3://$defaults/b" -
 is 'dear reader'
-if out=$(aws s3api put-bucket-encryption --bucket "$defaults" --server-side-encryption-configuration "{\"Rules\":[$rule,\"BlockedEncryptionTypes\":{\"EncryptionType\":[\"SSE-C\"]}}]}" 2>&1); then
+if out=$(aws s3api put-bucket-encryption --bucket "$defaults" \
+  --server-side-encryption-configuration "{\"Rules\":[$rule,\"BlockedEncryptionTypes\":{\"EncryptionType\":[\"SSE-C\"]}}]}" 2>&1); then
   expect_error AccessDenied aws s3 cp letter.txt "s3://$defaults/customer.txt" --sse-c AES256 --sse-c-key fileb://customer.key
 else
   # CLIs of before 2026 do not know the member.
@@ -286,7 +318,8 @@ cat >tls.json <<EOF
   {"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":["arn:aws:s3:::$strict","arn:aws:s3:::$strict/*"],"Condition":{"Bool":{"aws:SecureTransport":"false"}}}]}
 EOF
 expect_ok command "$cli" --endpoint-url "$https_url" s3api put-bucket-policy --bucket "$strict" --policy file://tls.json
-expect_error AccessDenied command "$cli" --endpoint-url "$http_url" s3api get-object --bucket "$strict" --key letter.txt none.txt
+expect_error AccessDenied command "$cli" --endpoint-url "$http_url" s3api get-object --bucket "$strict" \
+  --key letter.txt none.txt
 expect_ok command "$cli" --endpoint-url "$https_url" s3api get-object --bucket "$strict" --key letter.txt through-tls.txt
 same letter.txt through-tls.txt
 expect_ok command "$cli" --endpoint-url "$https_url" s3api delete-bucket-policy --bucket "$strict"
@@ -294,7 +327,8 @@ cat >public.json <<EOF
 {"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::$strict/*"}]}
 EOF
 expect_error AccessDenied aws s3api put-bucket-policy --bucket "$strict" --policy file://public.json
-expect_error MalformedPolicy aws s3api put-bucket-policy --bucket "$strict" --policy '{"Version":"2012-10-17","Statement":[{"Effect":"Perhaps"}]}'
+expect_error MalformedPolicy aws s3api put-bucket-policy --bucket "$strict" \
+  --policy '{"Version":"2012-10-17","Statement":[{"Effect":"Perhaps"}]}'
 
 chapter "versions"
 expect_ok aws s3api put-bucket-versioning --bucket "$strict" --versioning-configuration Status=Enabled
@@ -310,7 +344,8 @@ marker=$(printf '%s' "$out" | cut -f2)
 expect_error NoSuchKey aws s3api get-object --bucket "$strict" --key v none.txt
 expect_ok aws s3api get-object --bucket "$strict" --key v --version-id "$first" --query VersionId --output text v1.back
 same v1.txt v1.back
-expect_ok aws s3api list-object-versions --bucket "$strict" --prefix v --query '[Versions[].VersionId,DeleteMarkers[].VersionId]' --output text
+expect_ok aws s3api list-object-versions --bucket "$strict" --prefix v \
+  --query '[Versions[].VersionId,DeleteMarkers[].VersionId]' --output text
 is "$second	$first
 $marker"
 expect_ok aws s3api delete-object --bucket "$strict" --key v --version-id "$marker"
@@ -332,7 +367,8 @@ expect_ok aws iam put-user-policy --user-name "$user" --policy-name read --polic
   "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"s3:GetObject\",\"Resource\":\"arn:aws:s3:::$letters/*\"}]}"
 expect_error AccessDenied as_user s3api get-object --bucket "$letters" --key sealed.txt none.txt
 has kms:Decrypt
-expect_ok aws kms create-grant --key-id "$key" --grantee-principal "$user_arn" --operations Decrypt --query GrantId --output text
+expect_ok aws kms create-grant --key-id "$key" --grantee-principal "$user_arn" --operations Decrypt --query GrantId \
+  --output text
 grant=$out
 expect_ok as_user s3api get-object --bucket "$letters" --key sealed.txt granted.txt
 same letter.txt granted.txt
@@ -341,7 +377,8 @@ expect_ok aws kms list-grants --key-id "$key" --query 'Grants[].GrantId' --outpu
 is "$grant"
 expect_ok aws kms revoke-grant --key-id "$key" --grant-id "$grant"
 expect_error AccessDenied as_user s3api get-object --bucket "$letters" --key sealed.txt none.txt
-expect_ok aws iam create-policy --policy-name "use-$run" --policy-document '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["kms:Decrypt","iam:GetUser"],"Resource":"*"}]}' \
+expect_ok aws iam create-policy --policy-name "use-$run" \
+  --policy-document '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["kms:Decrypt","iam:GetUser"],"Resource":"*"}]}' \
   --query Policy.Arn --output text
 expect_ok aws iam attach-user-policy --user-name "$user" --policy-arn "$out"
 expect_ok as_user s3 cp "s3://$letters/sealed.txt" -
@@ -360,7 +397,8 @@ expect_ok curl -sS --cacert "$AWS_CA_BUNDLE" "$(printf '%s' "$url" | sed 's/seal
 has '<Code>SignatureDoesNotMatch</Code>'
 
 chapter "refusals by name, and the end"
-expect_error NotImplemented aws s3api put-bucket-website --bucket "$letters" --website-configuration '{"IndexDocument":{"Suffix":"index.html"}}'
+expect_error NotImplemented aws s3api put-bucket-website --bucket "$letters" \
+  --website-configuration '{"IndexDocument":{"Suffix":"index.html"}}'
 expect_error BucketNotEmpty aws s3api delete-bucket --bucket "$letters"
 expect_ok aws s3 rb "s3://$letters" --force
 expect_error NoSuchBucket aws s3 ls "s3://$letters"
