@@ -102,6 +102,6 @@ export function dropBody(room: Room, changes: Changes, inc: string, body: Object
     changes.deletes.push(room.tables.bodies.key(inc, id));
     return;
   }
-  changes.deletes.push(room.tables.ledger.key(LIVE, id));
+  // The live row stays until the sweep has taken the blob: until then it is no orphan.
   addGarbage(room, changes, id, { kind: "segment", inc, segment: id, at });
 }

@@ -83,7 +83,7 @@ async function takeAway(room: Room, row: Found<LedgerRecord>, garbage: GarbageRe
   switch (garbage.kind) {
     case "segment":
       await room.blobs.delete(garbage.segment);
-      await finish(room, row, []);
+      await finish(room, row, [room.tables.ledger.key(LIVE, garbage.segment)]);
       return "done";
     case "parts":
       return takeParts(room, row, garbage);
@@ -200,10 +200,9 @@ export async function orphanStep(room: Room, search: OrphanSearch): Promise<Step
   const ids = await room.blobs.list(search.after, BATCH);
   const { ledger } = room.tables;
   const known = await room.store.get(ids.flatMap((id) => [ledger.key(LIVE, id), ledger.key(PENDING, id)]));
-  const garbage = await garbageIds(room, ids.length);
   const now = room.clock.now();
   for (const [at, id] of ids.entries()) {
-    if (known[2 * at] !== undefined || known[2 * at + 1] !== undefined || garbage.has(id)) {
+    if (known[2 * at] !== undefined || known[2 * at + 1] !== undefined) {
       search.suspects.delete(id);
       continue;
     }
@@ -219,20 +218,4 @@ export async function orphanStep(room: Room, search: OrphanSearch): Promise<Step
   if (ids.length === BATCH) return "more";
   search.after = undefined;
   return "done";
-}
-
-/** Ids that garbage rows name; garbage is short-lived, so there are few. */
-async function garbageIds(room: Room, wanted: number): Promise<ReadonlySet<string>> {
-  const ids = new Set<string>();
-  if (wanted === 0) return ids;
-  let after: Buffer | undefined;
-  for (;;) {
-    const rows = await room.tables.ledger.list({ prefix: [GARBAGE], limit: 1000, ...(after === undefined ? {} : { after }) });
-    for (const row of rows) {
-      const garbage = row.clear as GarbageRecord;
-      if (garbage.kind === "segment") ids.add(garbage.segment);
-    }
-    if (rows.length < 1000) return ids;
-    after = rows.at(-1)?.key;
-  }
 }
