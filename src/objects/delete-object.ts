@@ -54,6 +54,17 @@ function permissionsOf(room: Room, call: Call, deletion: Deletion, bucket = dele
   return permissions;
 }
 
+/**
+ * An explicit Deny of the one action or the other keeps an unversioned object: `permissionsOf` heeds the first, this the
+ * second. Source: S3 DeleteObject, "Permissions". @throws ServiceError AccessDenied
+ */
+async function heedVersionDeny(room: Room, call: Call, { key, versionId }: Deletion, bucket: BucketFacts): Promise<void> {
+  if (versionId !== undefined || bucket.record.config.versioning !== undefined) return;
+  const permission = onObject(room, call, { bucket, key }, "s3:DeleteObjectVersion");
+  const decision = await call.decide(permission);
+  if (decision.effect === "Deny" && decision.explicit) await call.authorize(permission);
+}
+
 /** @throws ServiceError PreconditionFailed, NoSuchBucket, AccessDenied, SlowDown */
 function remove(room: Room, call: Call, deletion: Deletion): Promise<Deleted> {
   const { bucket, key } = deletion;
@@ -61,7 +72,10 @@ function remove(room: Room, call: Call, deletion: Deletion): Promise<Deleted> {
     bucket,
     key,
     permissions: (now) => permissionsOf(room, call, deletion, now),
-    plan: (attempt, changes) => planCalled(room, call, deletion, attempt, changes),
+    async plan(attempt, changes) {
+      await heedVersionDeny(room, call, deletion, attempt.bucket);
+      return planCalled(room, call, deletion, attempt, changes);
+    },
   });
 }
 

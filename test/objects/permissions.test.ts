@@ -320,3 +320,21 @@ test("the count of tags is told only to who may read these very tags", async () 
   assert.equal((await world.get("k", {}, { as: reader }))["TagCount"], undefined);
   assert.equal((await world.get("k"))["TagCount"], 1);
 });
+
+test("a Deny of either deletion keeps an unversioned object; a versioned one still gets its marker", async () => {
+  const world = new World();
+  await world.bucket();
+  await world.put("k", "x");
+  const remover = world.allow("remover", [{ Effect: "Allow", Action: "s3:DeleteObject", Resource: "*" }]);
+  const remove = (): Promise<Out> => world.s3("DeleteObject", { Bucket: "bucket", Key: "k" }, { as: remover });
+  const denied = { Effect: "Deny", Principal: "*", Action: "s3:DeleteObjectVersion", Resource: "arn:aws:s3:::bucket/*" };
+  await world.configure("bucket", policy(denied));
+  await refused(remove(), "AccessDenied");
+  const many = await world.s3("DeleteObjects", { Bucket: "bucket", Delete: { Objects: [{ Key: "k" }] } });
+  assert.deepEqual((many["Errors"] as { Code: string }[]).map((error) => error.Code), ["AccessDenied"]);
+  await world.get("k");
+  await world.configure("bucket", { versioning: "Enabled" });
+  assert.equal((await remove())["DeleteMarker"], true);
+  await world.configure("bucket", { versioning: undefined, policy: undefined });
+  await remove();
+});
