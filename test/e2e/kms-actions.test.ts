@@ -108,7 +108,10 @@ for (const [operation, make, needed] of ROWS) {
       const error = await failure(send());
       assert.deepEqual([error.code, error.status], ["AccessDeniedException", 400], `kms:${action} on ${resource} denied`);
       const told = new RegExp(`not authorized to perform: kms:${action} on resource: .* with an explicit deny`);
-      assert.match(error.message, UNTOLD.has(action) ? /^The ciphertext refers to a customer master key that does not exist, / : told);
+      assert.match(
+        error.message,
+        UNTOLD.has(action) ? /^The ciphertext refers to a customer master key that does not exist, / : told,
+      );
     }
     const allowed = needed.map(([action, Resource]) => ({ Effect: "Allow", Action: `kms:${action}`, Resource }));
     await world.allow(person.name, allowed);
