@@ -137,18 +137,34 @@ export function onBucket(room: Room, call: Call, bucket: BucketFacts, action: st
   return { ...common(call, bucket), action, resource: bucketArn(bucket.name), context, ...allowedBy };
 }
 
-/** @param acl of the object, where it exists and ACLs are on */
-export function onObject(
-  room: Room,
-  call: Call,
-  at: { readonly bucket: BucketFacts; readonly key: string; readonly acl?: Acl | undefined },
-  action: string,
-  context: Context = {},
-): Permission {
-  const { bucket, key } = at;
+/** An object, where it exists. */
+export interface ObjectPlace {
+  readonly bucket: BucketFacts;
+  readonly key: string;
+  readonly acl?: Acl | undefined;
+  /** Account that owns it. */
+  readonly owner?: string | undefined;
+}
+
+/**
+ * A permission on an object. Where ACLs are on, one that another account than the bucket's owns is that account's: the
+ * bucket policy can only deny it, and the bucket's owner needs a grant like everyone else.
+ */
+export function onObject(room: Room, call: Call, at: ObjectPlace, action: string, context: Context = {}): Permission {
+  const { bucket, key, owner } = at;
+  const { config, ownerAccount } = bucket.record;
   const isWrite = action === "s3:PutObject" || action === "s3:DeleteObject";
-  const allowedBy = aclGrants(room, call, bucket, action, isWrite ? bucket.record.config.acl : at.acl);
-  return { ...common(call, bucket), action, resource: objectArn(bucket.name, key), context, ...allowedBy };
+  // Inspecting (`coffer:`) is the bucket owner's right, whoever wrote the object.
+  const aclsDecide = config.ownership !== "BucketOwnerEnforced" && action.startsWith("s3:");
+  const isForeign = aclsDecide && owner !== undefined && owner !== ownerAccount;
+  return {
+    ...common(call, bucket),
+    action,
+    resource: objectArn(bucket.name, key),
+    context,
+    ...aclGrants(room, call, bucket, action, isWrite ? config.acl : at.acl),
+    ...(isForeign ? { resourceAccount: owner, resourcePolicyDeniesOnly: true } : {}),
+  };
 }
 
 function common(call: Call, bucket: BucketFacts): Omit<Permission, "action" | "resource"> {

@@ -6,7 +6,7 @@ import { objectArn } from "../lib/arn.js";
 import { defineOperation, type AnyOperation, type Call } from "../gate/contract.js";
 import type { Permission } from "../policy/types.js";
 import type { CopyObjectOutput, CopyObjectRequest } from "../wire/tables/s3-types.js";
-import { checkKey, findBucket, onObject, type BucketFacts } from "./buckets.js";
+import { checkKey, findBucket, type BucketFacts } from "./buckets.js";
 import { DEFAULT_ALGORITHM, requireAlgorithm, shownChecksum } from "./checksum-fields.js";
 import { shownCopySource } from "./copy-source.js";
 import type { Room } from "./deps.js";
@@ -15,7 +15,7 @@ import { invalidArgument, invalidRequest, slowDown } from "./errors.js";
 import { quoted } from "./etags.js";
 import { BodyGone, openObject } from "./open-object.js";
 import { checkWrite, checkWriteForm } from "./preconditions.js";
-import { shownVersionId, type PresentObject } from "./read-facts.js";
+import { GET_TAGGING, onVersion, shownVersionId, type PresentObject } from "./read-facts.js";
 import type { HeadSecrets } from "./records.js";
 import { fromBytes } from "./sources.js";
 import { findSource, requireSource, sourceCustomerHeaders, sourcePermission, type SourceFacts } from "./source-facts.js";
@@ -70,10 +70,7 @@ const ownTagging = (input: CopyObjectRequest): CopyObjectRequest =>
 function sourcePermissions(room: Room, call: Call, input: CopyObjectRequest, facts: Facts): Permission[] {
   const { source } = facts;
   const read = sourcePermission(room, call, source);
-  if (!copiesTags(input, facts)) return [read];
-  const action = source.versionId === undefined ? "s3:GetObjectTagging" : "s3:GetObjectVersionTagging";
-  const place = { bucket: source.bucket, key: source.key };
-  return [read, onObject(room, call, place, action, read.context)];
+  return copiesTags(input, facts) ? [read, onVersion(room, call, source, GET_TAGGING)] : [read];
 }
 
 async function run(room: Room, call: Call, input: CopyObjectRequest, facts: Facts): Promise<CopyObjectOutput> {

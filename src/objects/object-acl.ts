@@ -17,20 +17,12 @@ import { rewriteSecrets } from "./rewrite.js";
 
 const action = (verb: "Get" | "Put") => ({ plain: `s3:${verb}ObjectAcl`, versioned: `s3:${verb}ObjectVersionAcl` });
 
-/** The owner may always read and write the ACL. */
-function ownerRight(room: Room, call: Call, facts: ReadFacts, permission: Permission): Permission {
-  const owner = facts.version?.record.owner;
-  if (owner === undefined || owner !== call.principal.accountId || owner === facts.bucket.record.ownerAccount) return permission;
-  if (facts.bucket.record.config.ownership === "BucketOwnerEnforced") return permission;
-  return { ...permission, allowedBy: [...(permission.allowedBy ?? []), { layer: "acl", source: room.canonicalIdOf(owner) }] };
-}
-
 export function getObjectAcl(room: Room): AnyOperation {
   return defineOperation<GetObjectAclRequest, ReadFacts, GetObjectAclOutput>({
     service: "s3",
     name: "GetObjectAcl",
     resolve: (input, call) => findObject(room, call, input),
-    permissions: (_input, facts, call) => [ownerRight(room, call, facts, onVersion(room, call, facts, action("Get")))],
+    permissions: (_input, facts, call) => [onVersion(room, call, facts, action("Get"))],
     async run(_input, facts, call) {
       const present = await requireObject(room, call, facts);
       const { config } = present.bucket.record;
@@ -49,7 +41,7 @@ function effectiveAcl(room: Room, { bucket, version, secrets }: PresentObject): 
 
 export function putObjectAcl(room: Room): AnyOperation {
   const permissionsOf = (call: Call, input: PutObjectAclRequest, facts: ReadFacts): Permission[] => [
-    ownerRight(room, call, facts, onVersion(room, call, facts, action("Put"), aclContext(input))),
+    onVersion(room, call, facts, action("Put"), aclContext(input)),
   ];
   return defineOperation<PutObjectAclRequest, ReadFacts, PutObjectAclOutput>({
     service: "s3",

@@ -4,7 +4,7 @@ import type { Room } from "./deps.js";
 import type { CustomerHeaders } from "./encryption.js";
 import { quoted } from "./etags.js";
 import { shownExpiration } from "./lifecycle-shown.js";
-import { onVersion, shownVersionId, type PresentObject } from "./read-facts.js";
+import { GET_TAGGING, onVersion, shownVersionId, type PresentObject } from "./read-facts.js";
 import { shownEncryption } from "./sse-fields.js";
 import { DEFAULT_CONTENT_TYPE } from "./stored-headers.js";
 
@@ -32,8 +32,6 @@ export function validatorMembers({ version, prints, secrets }: PresentObject) {
   return { LastModified: new Date(version.record.modifiedMs), ETag: quoted(prints.etag), CacheControl, Expires };
 }
 
-const TAGGING = { plain: "s3:GetObjectTagging", versioned: "s3:GetObjectVersionTagging" } as const;
-
 /** `x-amz-tagging-count`: only for who may read the tags; silently left out otherwise. */
 export async function tagCount(
   room: Room,
@@ -43,6 +41,6 @@ export async function tagCount(
 ): Promise<number | undefined> {
   const count = present.secrets.tags?.length ?? 0;
   if (count === 0) return undefined;
-  const decision = await call.decide(onVersion(room, call, { ...present, versionId }, TAGGING));
+  const decision = await call.decide(onVersion(room, call, { ...present, versionId }, GET_TAGGING));
   return decision.effect === "Allow" ? count : undefined;
 }

@@ -15,12 +15,12 @@ import type {
 import { annotateObject } from "./audit-notes.js";
 import { requestTagContext } from "./conditions.js";
 import type { Room } from "./deps.js";
-import { findObject, onVersion, requireObject, shownVersionId, type ReadFacts } from "./read-facts.js";
+import { findObject, GET_TAGGING, onVersion, requireObject, shownVersionId, type ReadFacts } from "./read-facts.js";
 import { rewriteSecrets } from "./rewrite.js";
 import type { HeadSecrets, Tag } from "./records.js";
 import { checkTags } from "./tags.js";
 
-const action = (verb: "Get" | "Put" | "Delete") => ({
+const action = (verb: "Put" | "Delete") => ({
   plain: `s3:${verb}ObjectTagging`,
   versioned: `s3:${verb}ObjectVersionTagging`,
 });
@@ -30,7 +30,7 @@ export function getObjectTagging(room: Room): AnyOperation {
     service: "s3",
     name: "GetObjectTagging",
     resolve: (input, call) => findObject(room, call, input),
-    permissions: (_input, facts, call) => [onVersion(room, call, facts, action("Get"))],
+    permissions: (_input, facts, call) => [onVersion(room, call, facts, GET_TAGGING)],
     async run(_input, facts, call) {
       const { bucket, version, secrets } = await requireObject(room, call, facts);
       return { TagSet: secrets.tags ?? [], VersionId: shownVersionId(bucket, version.record.versionId) };

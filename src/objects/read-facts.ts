@@ -50,8 +50,9 @@ export function onVersion(
   verb: { readonly plain: string; readonly versioned: string },
   context: Context = {},
 ): Permission {
-  const { bucket, key, versionId, secrets } = facts;
-  return onObject(room, call, { bucket, key, acl: secrets?.acl }, versionId === undefined ? verb.plain : verb.versioned, {
+  const { bucket, key, versionId, version, secrets } = facts;
+  const place = { bucket, key, acl: secrets?.acl, owner: version?.record.owner };
+  return onObject(room, call, place, versionId === undefined ? verb.plain : verb.versioned, {
     ...contextOf({ "s3:versionid": versionId }),
     ...existingTagContext(secrets?.tags),
     ...context,
@@ -59,6 +60,7 @@ export function onVersion(
 }
 
 export const GET_OBJECT = { plain: "s3:GetObject", versioned: "s3:GetObjectVersion" } as const;
+export const GET_TAGGING = { plain: "s3:GetObjectTagging", versioned: "s3:GetObjectVersionTagging" } as const;
 
 /** An object that is there. */
 export interface PresentObject {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import type { Batch } from "../../src/stores/contract.js";
-import { AWAY, HOME, pattern, refused, root, TestBody, userArn, user, userId, World, type CallAs, type Out } from "./world.js";
+import { AWAY, HOME, pattern, refused, root, rootArn, TestBody, userArn, user, userId, World, type CallAs, type Out } from "./world.js";
 
 const customer = (): object => {
   const key = pattern(32, 9);
@@ -337,4 +337,37 @@ test("a Deny of either deletion keeps an unversioned object; a versioned one sti
   assert.equal((await remove())["DeleteMarker"], true);
   await world.configure("bucket", { versioning: undefined, policy: undefined });
   await remove();
+});
+
+test("where ACLs are on, an object is its writer's: the bucket's owner needs a grant, may deny, and may delete", async () => {
+  const world = new World({ settings: { newBucketDefaults: "open" } });
+  await world.bucket();
+  const Principal = { AWS: rootArn(AWAY) };
+  const everything = { Effect: "Allow", Principal, Action: "s3:PutObject*", Resource: "arn:aws:s3:::bucket/*" };
+  await world.configure("bucket", policy(everything));
+  const away: CallAs = { as: root(AWAY) };
+  const named = { Bucket: "bucket", Key: "k" };
+  await world.put("k", "x", {}, away);
+  await refused(world.get("k"), "AccessDenied");
+  await refused(world.s3("GetObjectAcl", named), "AccessDenied");
+  await refused(world.s3("CopyObject", { Bucket: "bucket", Key: "copy", CopySource: "bucket/k" }), "AccessDenied");
+  await world.get("k", {}, away);
+  const acl = await world.s3("GetObjectAcl", named, away);
+  assert.deepEqual(acl["Owner"], { ID: AWAY.padEnd(64, "0") });
+  await world.configure("bucket", policy(everything, { ...everything, Effect: "Deny", Action: "s3:GetObject" }));
+  await refused(world.get("k", {}, away), "AccessDenied");
+  await world.configure("bucket", policy(everything));
+  await world.s3("PutObjectAcl", { ...named, ACL: "bucket-owner-read" }, away);
+  await world.get("k");
+  await refused(world.s3("GetObjectTagging", named), "AccessDenied");
+  await world.configure("bucket", { ownership: "BucketOwnerEnforced" });
+  await world.s3("GetObjectTagging", named);
+  await refused(world.get("k", {}, away), "AccessDenied");
+  await world.configure("bucket", { ownership: "ObjectWriter" });
+  await world.s3("DeleteObject", named);
+  await world.put("k", "x", { ACL: "bucket-owner-full-control" }, away);
+  await world.get("k");
+  await world.configure("bucket", { ownership: "BucketOwnerPreferred" });
+  await world.put("k", "y", { ACL: "bucket-owner-full-control" }, away);
+  await refused(world.get("k", {}, away), "AccessDenied");
 });
