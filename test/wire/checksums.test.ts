@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { test } from "node:test";
+import { cpuMs } from "../cpu-time.js";
 import {
   CHECKSUM_ALGORITHMS,
   CHECKSUM_SIZES,
@@ -84,12 +85,12 @@ for (const algorithm of CHECKSUM_ALGORITHMS.filter(isCombinable)) {
 
   test(`${algorithm}: combining 10000 parts of different 5 GiB sizes takes well under a second`, () => {
     const digest = randomBytes(CHECKSUM_SIZES[algorithm]);
-    const start = performance.now();
+    const start = cpuMs();
     combineCrc(
       algorithm,
       Array.from({ length: 10_000 }, (_, i) => ({ digest, sizeBytes: 5 * 1024 ** 3 - i })),
     );
-    assert.ok(performance.now() - start < 1000);
+    assert.ok(cpuMs() - start < 1000);
   });
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { cpuMs } from "../cpu-time.js";
 import { ServiceError } from "../../src/lib/errors.js";
 import type { Routed, RoutedForm, RoutedOperation } from "../../src/wire/contract.js";
 import { errorServiceOf, route, routeForm } from "../../src/wire/route.js";
@@ -122,9 +123,9 @@ test("virtual-host style: sub-domains of AWS's and of our own names are buckets"
 });
 
 test("a host that is too long to be a name is path style, and takes no time", () => {
-  const started = performance.now();
+  const started = cpuMs();
   assert.equal(operation("GET", "/b", { host: `${".s3-aa".repeat(2500)}.amazonaws.com` }).style, "path");
-  assert.ok(performance.now() - started < 100);
+  assert.ok(cpuMs() - started < 100);
 });
 
 test("an absolute-form target must name the host of the Host header, which is the one that is signed", () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { cpuMs } from "../cpu-time.js";
 import type { DeleteObjectsRequest, PutBucketEncryptionRequest } from "../../src/wire/tables/s3-types.js";
 import { parseXml, XML_LIMITS, XmlError } from "../../src/wire/xml-parse.js";
 import { code, decode, textOf, XMLNS } from "./s3-codec.js";
@@ -118,21 +119,21 @@ test("the number of elements is bounded", () => {
   const limits = { maxDepth: 20, maxElements: 100 };
   assert.equal(parseXml(Buffer.from(`<a>${"<b/>".repeat(99)}</a>`), limits).children.length, 99);
   assert.throws(() => parseXml(Buffer.from(`<a>${"<b/>".repeat(100)}</a>`), limits), XmlError);
-  const started = performance.now();
+  const started = cpuMs();
   assert.throws(() => parseXml(Buffer.from(`<Delete>${"<Object/>".repeat(1_000_000)}</Delete>`)), XmlError);
-  assert.ok(performance.now() - started < 3000);
+  assert.ok(cpuMs() - started < 3000);
 });
 
 test("huge attributes, names and text are read in linear time", () => {
   const mebibyte = "x".repeat(1 << 20);
-  const started = performance.now();
+  const started = cpuMs();
   assert.equal(parseXml(Buffer.from(`<a b="${mebibyte}"/>`)).attributes?.get("b")?.length, 1 << 20);
   assert.equal(parseXml(Buffer.from(`<a>${mebibyte}</a>`)).text.length, 1 << 20);
   assert.equal(parseXml(Buffer.from(`<a>${"&amp;".repeat(200_000)}</a>`)).text.length, 200_000);
   assert.throws(() => parseXml(Buffer.from(`<a ${attributes(17)}/>`)), XmlError);
   assert.equal(parseXml(Buffer.from(`<a ${attributes(16)}><b ${attributes(16)}/></a>`)).children.length, 1);
   assert.throws(() => parseXml(Buffer.from(`<a ${attributes(500_000)}/>`)), XmlError);
-  assert.ok(performance.now() - started < 3000);
+  assert.ok(cpuMs() - started < 3000);
 });
 
 const attributes = (count: number): string => Array.from({ length: count }, (_, index) => `a${index}="1"`).join(" ");
