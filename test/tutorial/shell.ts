@@ -40,7 +40,7 @@ export class Shell {
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), LONGEST_BLOCK_MS);
     try {
       while (!this.#output.includes(mark)) {
-        if (this.#child.exitCode !== null || this.#child.signalCode !== null) throw new Error(`the shell ended:\n${this.#output}`);
+        if (this.#ended) throw new Error(`the shell ended:\n${this.#output}`);
         await new Promise<void>((resolve) => (this.#heard = resolve));
       }
     } finally {
@@ -49,8 +49,12 @@ export class Shell {
     return this.#output.slice(0, this.#output.indexOf(mark));
   }
 
+  get #ended(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
   async end(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    if (this.#ended) return;
     const closed = once(this.#child, "close");
     this.#child.stdin.end();
     await closed;

@@ -30,7 +30,8 @@ const PUBLIC: readonly Headers[] = [
 /** A form has a field `acl`, and none for grants. */
 const inForm = (headers: Headers): Headers | undefined =>
   headers["x-amz-acl"] === undefined ? undefined : { ...without(headers, "x-amz-acl"), acl: headers["x-amz-acl"] };
-const without = (headers: Headers, name: string): Headers => Object.fromEntries(Object.entries(headers).filter(([n]) => n !== name));
+const without = (headers: Headers, name: string): Headers =>
+  Object.fromEntries(Object.entries(headers).filter(([own]) => own !== name));
 
 let buckets = 0;
 async function newBucket(): Promise<string> {
@@ -125,7 +126,8 @@ describe("defence in depth", async () => {
   });
 
   test("default encryption is changed and deleted by the admin only, not by the owner's root", async () => {
-    const rule = "<Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule>";
+    const given = "<SSEAlgorithm>AES256</SSEAlgorithm>";
+    const rule = `<Rule><ApplyServerSideEncryptionByDefault>${given}</ApplyServerSideEncryptionByDefault></Rule>`;
     const body = Buffer.from(`<ServerSideEncryptionConfiguration>${rule}</ServerSideEncryptionConfiguration>`);
     const target = `/${bucket}?encryption=`;
     const headers = { "content-md5": createHash("md5").update(body).digest("base64") };
@@ -159,7 +161,11 @@ describe("defence in depth", async () => {
 
 describe("the guide's policies on SSE-C", () => {
   const ROWS: Readonly<Record<string, Headers>> = {
-    "no header": {}, "AES256": { [SSE]: "AES256" }, "aws:kms": { [SSE]: "aws:kms" }, "DSSE": { [SSE]: "aws:kms:dsse" }, "SSE-C": CUSTOMER,
+    "no header": {},
+    "AES256": { [SSE]: "AES256" },
+    "aws:kms": { [SSE]: "aws:kms" },
+    "DSSE": { [SSE]: "aws:kms:dsse" },
+    "SSE-C": CUSTOMER,
   };
   for (const [name, absent] of [["RequireSSECObjectUploads", true], ["RestrictSSECObjectUploads", false]] as const) {
     for (const value of [absent, String(absent)]) {

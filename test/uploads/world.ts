@@ -78,7 +78,8 @@ export class UploadWorld {
   }
 
   async policy(Bucket: string, statements: readonly object[]): Promise<void> {
-    await this.call("s3", "PutBucketPolicy", { Bucket, Policy: JSON.stringify({ Version: "2012-10-17", Statement: statements }) });
+    const Policy = JSON.stringify({ Version: "2012-10-17", Statement: statements });
+    await this.call("s3", "PutBucketPolicy", { Bucket, Policy });
   }
 
   /** @param secure false: over clear HTTP, from another machine */
@@ -144,7 +145,8 @@ export const PATHS: Readonly<Record<string, (world: UploadWorld, upload: Upload)
 };
 
 /** Parts take no encryption headers but the customer's key. */
-async function multipart(world: UploadWorld, { bucket, key, headers, as }: Upload, part: Headers, body?: Buffer): Promise<Outcome> {
+async function multipart(world: UploadWorld, upload: Upload, part: Headers, body?: Buffer): Promise<Outcome> {
+  const { bucket, key, headers, as } = upload;
   const target = `/${bucket}/${key}`;
   const created = await world.send({ method: "POST", target: `${target}?uploads=`, headers }, as);
   if (created.outcome !== "200") return created.outcome;
