@@ -317,3 +317,18 @@ test("pages that a lost Complete with more parts left behind keep no part alive"
   assert.equal((await world.blobs.list(undefined, 9)).length, 1);
   assert.equal((await world.get("big")).bytes.length, MIN + 1);
 });
+
+test("uploads are grouped by their keys alone, whatever their ids look like", async () => {
+  const world = new World();
+  await world.bucket();
+  for (const Key of ["k", "a0/1", "a0/2"]) await begin(world, {}, Key);
+  for (const [Delimiter, keys, groups] of [
+    ["0", ["k"], ["a0"]],
+    ["/", ["k"], ["a0/"]],
+    ["f", ["a0/1", "a0/2", "k"], []],
+  ] as const) {
+    const out = await world.s3("ListMultipartUploads", { Bucket: "bucket", Delimiter });
+    assert.deepEqual((out["Uploads"] as { Key: string }[]).map(({ Key }) => Key), keys);
+    assert.deepEqual((out["CommonPrefixes"] as { Prefix: string }[]).map(({ Prefix }) => Prefix), groups);
+  }
+});
