@@ -1,4 +1,7 @@
-/** Commits that fail, before or after they took place, and calls that run into each other: what is listed reads, nothing else stays. */
+/**
+ * Commits that fail, before or after they took place, and calls that run into each other: what is listed reads, and nothing
+ * else stays.
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DAY_MS } from "../../src/lib/clock.js";
@@ -108,8 +111,8 @@ const SCENES: Readonly<Record<string, (world: World) => Promise<Act>>> = {
   },
   CreateMultipartUpload: async (world) => () => world.s3("CreateMultipartUpload", { ...B, Key: "big" }),
   "UploadPart, again": async (world) => {
-    const upload = await begin(world, [BIG]);
-    return () => world.s3("UploadPart", { ...B, Key: "big", UploadId: upload.UploadId, PartNumber: 1 }, { body: pattern(BIG, 7) });
+    const { Key, UploadId } = await begin(world, [BIG]);
+    return () => world.s3("UploadPart", { ...B, Key, UploadId, PartNumber: 1 }, { body: pattern(BIG, 7) });
   },
   "CompleteMultipartUpload of some parts, over another object": async (world) => {
     await complete(world, await begin(world, [BIG, 5]));
@@ -130,7 +133,7 @@ const SCENES: Readonly<Record<string, (world: World) => Promise<Act>>> = {
 };
 
 for (const [name, scene] of Object.entries(SCENES)) {
-  test(`${name}: whichever commit fails, before or after it took place, what is listed reads and nothing else stays`, async () => {
+  test(`${name}: whichever commit fails, before or after it took place, what is listed reads, no more stays`, async () => {
     for (const when of ["before", "after"] as const) {
       for (let n = 1, reached = true; reached; n++) {
         const { store, arm, disarm } = failing();
