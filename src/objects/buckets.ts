@@ -202,6 +202,12 @@ function aclGrants(
   return refs.length === 0 ? {} : { allowedBy: refs };
 }
 
+/** Who owns an object, as shown: with ACLs off the bucket's owner, whoever wrote it. */
+export function shownOwner(room: Room, { record }: BucketFacts, writer: string): { readonly ID: string } {
+  const { config, ownerAccount } = record;
+  return { ID: room.canonicalIdOf(config.ownership === "BucketOwnerEnforced" ? ownerAccount : writer) };
+}
+
 /** May the caller list this key, so that its absence may be told? Throws AccessDenied otherwise. */
 export async function authorizeAbsence(room: Room, call: Call, bucket: BucketFacts, key: string): Promise<void> {
   await call.authorize(onBucket(room, call, bucket, "s3:ListBucket", { "s3:prefix": key, "s3:max-keys": "1000" }));

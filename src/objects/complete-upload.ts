@@ -181,7 +181,7 @@ async function commit(room: Room, call: Call, work: Work, { chosen, whole, hash 
     {
       bucket,
       key,
-      owner,
+      owner: bucket.record.config.ownership === "BucketOwnerEnforced" ? bucket.record.ownerAccount : owner,
       facts: {
         sizeBytes,
         checksum: { algorithm, type },

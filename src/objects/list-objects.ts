@@ -11,7 +11,7 @@ import type {
   ListObjectsV2Request,
   _Object as ListedObject,
 } from "../wire/tables/s3-types.js";
-import { findBucket, onBucket, type BucketFacts } from "./buckets.js";
+import { findBucket, onBucket, shownOwner, type BucketFacts } from "./buckets.js";
 import { contextOf } from "./conditions.js";
 import type { Room } from "./deps.js";
 import { invalidArgument } from "./errors.js";
@@ -110,6 +110,7 @@ async function listPage(
   };
   const items = await namePage(room, room.tables.listable, query);
   const shown = items.slice(0, limit);
+  const ownerOf = (writer: string): ListedObject["Owner"] => (withOwner ? shownOwner(room, bucket, writer) : undefined);
   const objects: ListedObject[] = [];
   const prefixes: CommonPrefix[] = [];
   let last = "";
@@ -119,7 +120,7 @@ async function listPage(
       prefixes.push({ Prefix: encode(last) });
     } else {
       last = keyOf(item.row);
-      objects.push(listed(room, encode(last), item.row, withOwner));
+      objects.push(listed(encode(last), item.row, ownerOf));
     }
   }
   return { objects, prefixes, limit, next: items.length > limit ? last : undefined };
@@ -127,8 +128,9 @@ async function listPage(
 
 const keyOf = (row: Found<ListableRecord>): string => decodeKey(row.key, ["string", "string"])[1];
 
-function listed(room: Room, Key: string, row: Found<ListableRecord>, withOwner: boolean): ListedObject {
+function listed(Key: string, row: Found<ListableRecord>, ownerOf: (writer: string) => ListedObject["Owner"]): ListedObject {
   const { m, s, o, c, ca, ct } = row.clear;
+  const Owner = ownerOf(o);
   return {
     Key,
     LastModified: new Date(m),
@@ -136,7 +138,7 @@ function listed(room: Room, Key: string, row: Found<ListableRecord>, withOwner: 
     ...(ca === undefined ? {} : { ChecksumAlgorithm: [ca] }),
     ...(ct === undefined ? {} : { ChecksumType: ct }),
     Size: s,
-    ...(withOwner ? { Owner: { ID: room.canonicalIdOf(o) } } : {}),
+    ...(Owner === undefined ? {} : { Owner }),
     StorageClass: c ?? "STANDARD",
   };
 }

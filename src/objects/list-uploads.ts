@@ -10,7 +10,7 @@ import type {
   MultipartUpload,
   Part,
 } from "../wire/tables/s3-types.js";
-import { findBucket, onObject, type BucketFacts } from "./buckets.js";
+import { findBucket, onObject, shownOwner, type BucketFacts } from "./buckets.js";
 import { checksumMembers } from "./checksum-fields.js";
 import { permitDecrypt } from "./data-keys.js";
 import type { Room } from "./deps.js";
@@ -57,7 +57,7 @@ async function parts(room: Room, call: Call, input: ListPartsRequest, facts: Upl
     IsTruncated: rows.length > limit,
     Parts: shown.map((row) => shownPart(row, checksum?.algorithm)),
     Initiator: shownInitiator(room, initiator),
-    Owner: { ID: room.canonicalIdOf(owner) },
+    Owner: shownOwner(room, bucket, owner),
     StorageClass: storageClass ?? "STANDARD",
     ...shownAbort(bucket.record, upload.clear),
     ...(checksum === undefined ? {} : { ChecksumAlgorithm: checksum.algorithm, ChecksumType: checksum.type }),
@@ -121,7 +121,7 @@ async function uploads(room: Room, bucket: BucketFacts, input: ListMultipartUplo
   const CommonPrefixes: CommonPrefix[] = [];
   for (const item of shown) {
     if ("group" in item) CommonPrefixes.push({ Prefix: encode(item.group) });
-    else Uploads.push(shownUpload(room, encode, item.row.clear));
+    else Uploads.push(shownUpload(room, bucket, item.row.clear, encode));
   }
   const last = shown.at(-1);
   const next =
@@ -146,14 +146,19 @@ const nextMarkers = ({ key, uploadId }: UploadByKeyRecord, encode: (name: string
   NextUploadIdMarker: uploadId,
 });
 
-function shownUpload(room: Room, encode: (name: string) => string, record: UploadByKeyRecord): MultipartUpload {
+function shownUpload(
+  room: Room,
+  bucket: BucketFacts,
+  record: UploadByKeyRecord,
+  encode: (name: string) => string,
+): MultipartUpload {
   const { uploadId, key, createdMs, initiator, owner, storageClass, ca, ct } = record;
   return {
     UploadId: uploadId,
     Key: encode(key),
     Initiated: new Date(createdMs),
     StorageClass: storageClass ?? "STANDARD",
-    Owner: { ID: room.canonicalIdOf(owner) },
+    Owner: shownOwner(room, bucket, owner),
     Initiator: shownInitiator(room, initiator),
     ...(ca === undefined ? {} : { ChecksumAlgorithm: ca }),
     ...(ct === undefined ? {} : { ChecksumType: ct }),

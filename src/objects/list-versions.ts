@@ -11,7 +11,7 @@ import type {
   ListObjectVersionsRequest,
   ObjectVersion,
 } from "../wire/tables/s3-types.js";
-import { canBeKey, findBucket, type BucketFacts } from "./buckets.js";
+import { canBeKey, findBucket, shownOwner, type BucketFacts } from "./buckets.js";
 import type { Room } from "./deps.js";
 import { invalidArgument, slowDown } from "./errors.js";
 import { quoted } from "./etags.js";
@@ -40,6 +40,7 @@ async function run(room: Room, bucket: BucketFacts, input: ListObjectVersionsReq
   const marker = markerOf(input);
   const items = limit === 0 ? [] : await collect(room, bucket.record.incarnation, input, limit + 1);
   const shown = items.slice(0, limit);
+  const show: Show = { name: encode, owner: (writer) => shownOwner(room, bucket, writer) };
   const Versions: ObjectVersion[] = [];
   const DeleteMarkers: DeleteMarkerEntry[] = [];
   const CommonPrefixes: CommonPrefix[] = [];
@@ -48,11 +49,11 @@ async function run(room: Room, bucket: BucketFacts, input: ListObjectVersionsReq
     if ("group" in item) {
       CommonPrefixes.push({ Prefix: encode(item.group) });
     } else if (item.row.clear.object === undefined) {
-      const entry = markerEntry(room, encode, item);
+      const entry = markerEntry(show, item);
       DeleteMarkers.push(entry);
       inOrder.push(["DeleteMarkers", entry]);
     } else {
-      const entry = versionEntry(room, encode, item);
+      const entry = versionEntry(show, item);
       Versions.push(entry);
       inOrder.push(["Versions", entry]);
     }
@@ -154,21 +155,27 @@ function nextMarkers(last: Item | undefined, encode: (name: string) => string): 
 
 type RowItem = Extract<Item, { row: HeadRow }>;
 
-function markerEntry(room: Room, encode: (name: string) => string, { row, isLatest }: RowItem): DeleteMarkerEntry {
+/** How names and owners are shown. */
+interface Show {
+  name(name: string): string;
+  owner(writer: string): { readonly ID: string };
+}
+
+function markerEntry(show: Show, { row, isLatest }: RowItem): DeleteMarkerEntry {
   const { key, versionId, modifiedMs, owner } = row.clear;
   return {
-    Key: encode(key),
+    Key: show.name(key),
     VersionId: versionId,
     IsLatest: isLatest,
     LastModified: new Date(modifiedMs),
-    Owner: { ID: room.canonicalIdOf(owner) },
+    Owner: show.owner(owner),
   };
 }
 
-function versionEntry(room: Room, encode: (name: string) => string, item: RowItem): ObjectVersion {
+function versionEntry(show: Show, item: RowItem): ObjectVersion {
   const { object } = item.row.clear;
   return {
-    ...markerEntry(room, encode, item),
+    ...markerEntry(show, item),
     ETag: quoted(printsOf(item.row).etag),
     ...(object?.checksum === undefined ? {} : { ChecksumAlgorithm: [object.checksum.algorithm], ChecksumType: object.checksum.type }),
     Size: object?.sizeBytes ?? 0,

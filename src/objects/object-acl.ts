@@ -10,6 +10,7 @@ import { aclNotSupported, aclOfHeaders, aclOfPolicy, checkPublicAcl, hasAclHeade
 import { ownerOf, privateAcl, shownGrants } from "./acl.js";
 import type { Acl } from "./acl-types.js";
 import { annotateObject } from "./audit-notes.js";
+import { shownOwner } from "./buckets.js";
 import { aclContext } from "./conditions.js";
 import type { Room } from "./deps.js";
 import { findObject, onVersion, requireObject, type PresentObject, type ReadFacts } from "./read-facts.js";
@@ -33,10 +34,9 @@ export function getObjectAcl(room: Room): AnyOperation {
 }
 
 function effectiveAcl(room: Room, { bucket, version, secrets }: PresentObject): { acl: Acl; owner: string } {
-  const { config, ownerAccount } = bucket.record;
-  const enforced = config.ownership === "BucketOwnerEnforced";
-  const owner = room.canonicalIdOf(enforced ? ownerAccount : version.record.owner);
-  return { owner, acl: enforced ? privateAcl(owner) : (secrets.acl ?? privateAcl(owner)) };
+  const owner = shownOwner(room, bucket, version.record.owner).ID;
+  const acl = bucket.record.config.ownership === "BucketOwnerEnforced" ? undefined : secrets.acl;
+  return { owner, acl: acl ?? privateAcl(owner) };
 }
 
 export function putObjectAcl(room: Room): AnyOperation {
@@ -67,8 +67,7 @@ export function putObjectAcl(room: Room): AnyOperation {
 function aclToPut(room: Room, input: PutObjectAclRequest, { bucket, version }: PresentObject): Acl | undefined {
   const { record } = bucket;
   const bucketOwner = room.canonicalIdOf(record.ownerAccount);
-  const enforced = record.config.ownership === "BucketOwnerEnforced";
-  const owners = { owner: enforced ? bucketOwner : room.canonicalIdOf(version.record.owner), bucketOwner };
+  const owners = { owner: shownOwner(room, bucket, version.record.owner).ID, bucketOwner };
   if (!hasAclHeaders(input) && input.AccessControlPolicy === undefined) {
     throw new ServiceError("MissingSecurityHeader", "Your request was missing a required header", {
       status: 400,
@@ -77,7 +76,7 @@ function aclToPut(room: Room, input: PutObjectAclRequest, { bucket, version }: P
   }
   const acl = hasAclHeaders(input) ? aclOfHeaders(input, owners, "object") : aclOfPolicy(input.AccessControlPolicy ?? {});
   if (acl === undefined) throw new Error("invariant: ACL headers without an ACL");
-  if (enforced) {
+  if (record.config.ownership === "BucketOwnerEnforced") {
     if (isOwnerFullControl(input, acl, owners)) return undefined;
     throw aclNotSupported();
   }

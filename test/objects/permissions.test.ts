@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import type { Batch } from "../../src/stores/contract.js";
-import { AWAY, HOME, pattern, refused, root, rootArn, TestBody, userArn, user, userId, World, type CallAs, type Out } from "./world.js";
+import { AWAY, HOME, pattern, refused, root, rootArn, TestBody, userArn, user, userId, World } from "./world.js";
+import type { CallAs, Out } from "./world.js";
 
 const customer = (): object => {
   const key = pattern(32, 9);
@@ -370,4 +371,29 @@ test("where ACLs are on, an object is its writer's: the bucket's owner needs a g
   await world.configure("bucket", { ownership: "BucketOwnerPreferred" });
   await world.put("k", "y", { ACL: "bucket-owner-full-control" }, away);
   await refused(world.get("k", {}, away), "AccessDenied");
+});
+
+test("with ACLs off the bucket's owner is shown as owner of all, and owns what is completed then", async () => {
+  const world = new World({ settings: { newBucketDefaults: "open" } });
+  await world.bucket();
+  const Principal = { AWS: rootArn(AWAY) };
+  const writes = { Effect: "Allow", Principal, Action: "s3:PutObject", Resource: "arn:aws:s3:::bucket/*" };
+  await world.configure("bucket", policy(writes));
+  const away: CallAs = { as: root(AWAY) };
+  await world.put("k", "x", {}, away);
+  const { UploadId } = await world.s3("CreateMultipartUpload", { Bucket: "bucket", Key: "big" }, away);
+  const upload = { Bucket: "bucket", Key: "big", UploadId };
+  const { ETag } = await world.s3("UploadPart", { ...upload, PartNumber: 1 }, { ...away, body: pattern(5) });
+  type Lines = { Owner: { ID: string } }[];
+  const owners = async (): Promise<string[]> => [
+    ...((await world.s3("ListObjectsV2", { Bucket: "bucket", FetchOwner: true }))["Contents"] as Lines),
+    ...((await world.s3("ListObjectVersions", { Bucket: "bucket" }))["Versions"] as Lines),
+    ...((await world.s3("ListMultipartUploads", { Bucket: "bucket" }))["Uploads"] as Lines),
+  ].map(({ Owner }) => Owner.ID.slice(0, 12));
+  assert.deepEqual(await owners(), [AWAY, AWAY, AWAY]);
+  await world.configure("bucket", { ownership: "BucketOwnerEnforced" });
+  assert.deepEqual(await owners(), [HOME, HOME, HOME]);
+  await world.s3("CompleteMultipartUpload", { ...upload, MultipartUpload: { Parts: [{ PartNumber: 1, ETag }] } }, away);
+  await world.configure("bucket", { ownership: "ObjectWriter" });
+  assert.deepEqual(await owners(), [HOME, AWAY, HOME, AWAY]);
 });
