@@ -48,7 +48,8 @@ export async function sweepPending(room: Room): Promise<StepResult> {
     if (taken >= BATCH) return "more";
     after = rows.at(-1)?.key;
   }
-  return "more";
+  // More writers at work than one step looks at: no reason to keep garbage waiting, nor to look again at once.
+  return taken > 0 ? "more" : "done";
 }
 
 const isPending = (record: LedgerRecord): record is PendingRecord => "leaseUntilMs" in record;

@@ -283,6 +283,22 @@ test("a writer that slept longer than its lease loses; one that keeps renewing d
   assert.ok((await world.get("steady")).bytes.equals(Buffer.concat(pieces)));
 });
 
+test("ten thousand uploads under way do not keep garbage from being swept", async () => {
+  const world = new World();
+  await world.bucket();
+  await world.put("k", pattern(100_000));
+  await world.put("k", "x");
+  world.clock.advance(2 * HOUR);
+  const { ledger } = world.room.tables;
+  const clear = { leaseUntilMs: world.clock.now() + HOUR };
+  for (let page = 0; page < 10; page++) {
+    const rows = Array.from({ length: 1000 }, (_, n) => ledger.put(ledger.key("p", `${page}${n}`.padStart(32, "0")), { clear }));
+    await world.store.commit({ puts: rows });
+  }
+  assert.equal(await sweepStep(world.room), "done");
+  assert.equal(await count(world), 0);
+});
+
 test("a blob that no row knows is removed when it was seen twice, a grace apart", async () => {
   const world = new World();
   await world.bucket();
