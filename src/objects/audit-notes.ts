@@ -6,7 +6,7 @@ import { bucketArn, objectArn } from "../lib/arn.js";
 import type { Call } from "../gate/contract.js";
 import type { BucketKey } from "./bucket-keys.js";
 import type { BucketFacts } from "./buckets.js";
-import type { ObjectEncryption } from "./records.js";
+import type { BucketRecord, ObjectEncryption } from "./records.js";
 
 const APPLIED: Readonly<Record<ObjectEncryption["mode"], string>> = {
   AES256: "SSE_S3",
@@ -15,6 +15,12 @@ const APPLIED: Readonly<Record<ObjectEncryption["mode"], string>> = {
   "SSE-C": "SSE_C",
 };
 
+/** What a call is about, known from the moment its bucket is: the bucket's owner must find refused calls too. */
+export function annotateResources(call: Call, { name, ownerAccount }: Pick<BucketRecord, "name" | "ownerAccount">, key?: string): void {
+  const bucket = { type: "AWS::S3::Bucket", ARN: bucketArn(name), accountId: ownerAccount };
+  call.annotate({ resources: key === undefined ? [bucket] : [{ type: "AWS::S3::Object", ARN: objectArn(name, key) }, bucket] });
+}
+
 /** @param sizeBytes plaintext bytes taken in or given out */
 export function annotateObject(
   call: Call,
@@ -22,12 +28,8 @@ export function annotateObject(
   encryption?: ObjectEncryption,
   sizeBytes?: number,
 ): void {
-  const { name, ownerAccount } = bucket.record;
+  annotateResources(call, bucket.record, key);
   call.annotate({
-    resources: [
-      { type: "AWS::S3::Object", ARN: objectArn(name, key) },
-      { type: "AWS::S3::Bucket", ARN: bucketArn(name), accountId: ownerAccount },
-    ],
     additionalEventData: {
       ...(encryption === undefined ? {} : { SSEApplied: APPLIED[encryption.mode] }),
       ...(encryption?.bucketKey === true ? { bucketKeyEnabled: true } : {}),

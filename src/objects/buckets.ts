@@ -14,6 +14,7 @@ import type { Stamp } from "../stores/contract.js";
 import { aclAllows } from "./acl.js";
 import type { Acl } from "./acl-types.js";
 import { canBeBucket } from "./bucket-names.js";
+import { annotateResources } from "./audit-notes.js";
 import type { Room } from "./deps.js";
 import { noSuchBucket } from "./errors.js";
 import { unpackJson, type BucketRecord, type BucketSecrets } from "./records.js";
@@ -33,6 +34,8 @@ export interface BucketFacts {
 export interface BucketInput {
   readonly Bucket: string;
   readonly ExpectedBucketOwner?: string | undefined;
+  /** Of an object, where the call is about one: for its audit line. */
+  readonly Key?: string | undefined;
 }
 
 export interface FindOptions {
@@ -49,6 +52,7 @@ export async function findBucket(room: Room, call: Call, input: BucketInput, opt
   if (expected !== undefined) checkOwnerForm(expected);
   const row = canBeBucket(input.Bucket) ? await room.tables.buckets.get(input.Bucket) : undefined;
   if (row === undefined) throw noSuchBucket(input.Bucket);
+  annotateResources(call, row.clear, input.Key);
   if (expected !== undefined && expected !== row.clear.ownerAccount) throw new ServiceError("AccessDenied", "Access Denied");
   if (options.anyRegion !== true) checkRegion(call, row.clear.region);
   return factsOf(row);

@@ -19,8 +19,8 @@ import {
 } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { auditLines, filesWith, type AuditLine } from "./disk.js";
-import { failure, ROOT } from "./server.js";
-import { ACCOUNT, bodyOf, bytesOf, CHUNK, openWorld, S3_ALL, unique } from "./world.js";
+import { failure, ROOT, s3Client } from "./server.js";
+import { ACCOUNT, AWAY, AWAY_ROOT, bodyOf, bytesOf, CHUNK, openWorld, S3_ALL, unique } from "./world.js";
 
 const world = await openWorld({ disk: true, flags: ["--sse-c-on-new-buckets", "allow", "--log-level", "debug"] });
 const { s3, kms, iam } = world;
@@ -37,6 +37,23 @@ async function during(work: () => Promise<unknown>): Promise<AuditLine[]> {
 }
 const names = (lines: readonly AuditLine[]): string[] =>
   lines.map(({ eventSource, eventName }) => `${eventSource.split(".")[0]}:${eventName}`);
+
+test("a refused call of a stranger, signed or not, names the object and the bucket's owner", async () => {
+  await s3.send(new PutObjectCommand({ Bucket, Key: "closed", Body: "x" }));
+  const stranger = s3Client(world.server, { credentials: AWAY_ROOT });
+  for (const work of [
+    () => failure(stranger.send(new GetObjectCommand({ Bucket, Key: "closed" }))),
+    () => fetch(`${world.server.httpUrl}/${Bucket}/closed`),
+  ]) {
+    const [line, ...more] = await during(work);
+    assert.deepEqual([line?.errorCode, more.length], ["AccessDenied", 0]);
+    assert.deepEqual(
+      line?.resources?.map(({ ARN, accountId }) => [ARN, accountId]),
+      [[`arn:aws:s3:::${Bucket}/closed`, undefined], [`arn:aws:s3:::${Bucket}`, ACCOUNT]],
+    );
+  }
+  stranger.destroy();
+});
 
 test("an SSE-KMS PUT and GET: S3's line and its KMS line, joined by the request id, with key, context and caller", async () => {
   const person = await world.user("alice", [S3_ALL, { Effect: "Allow", Action: "kms:*", Resource: "*" }]);
@@ -255,9 +272,9 @@ test("no secret is on disk or in a log: not in data, database, audit, stdout or 
   assert.ok(bytes.length > 0, "names, which are not secret, are found: the search works");
 });
 
-test("GetCallerIdentity and account of every line", () => {
-  for (const line of auditLines(world.server)) {
-    if (line.userIdentity.type === "Root" || line.userIdentity.type === "IAMUser")
-      assert.equal(line.userIdentity.accountId, ACCOUNT);
+test("every line names the account of its caller", () => {
+  for (const { userIdentity } of auditLines(world.server)) {
+    if (userIdentity.type !== "Root" && userIdentity.type !== "IAMUser") continue;
+    assert.equal(userIdentity.accountId, userIdentity.accessKeyId === AWAY_ROOT.accessKeyId ? AWAY : ACCOUNT);
   }
 });

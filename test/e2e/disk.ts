@@ -38,7 +38,7 @@ export interface AuditLine {
   };
   readonly requestParameters: { readonly [name: string]: unknown } | null;
   readonly additionalEventData?: { readonly [name: string]: unknown };
-  readonly resources?: readonly { readonly ARN: string }[];
+  readonly resources?: readonly { readonly ARN: string; readonly accountId?: string }[];
 }
 
 /** Every audit line of the server's data directory, in order within each file. */
