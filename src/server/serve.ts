@@ -91,16 +91,15 @@ async function fork(): Promise<WorkerUrls | undefined> {
   const worker = cluster.fork();
   return new Promise((resolve) => {
     worker.on("message", (message: { coffer?: string; urls?: WorkerUrls }) => {
-      if (message.coffer !== "listening") return;
-      listening.add(worker);
-      resolve(message.urls);
+      if (message.coffer === "hearing") hearing.add(worker);
+      if (message.coffer === "listening") resolve(message.urls);
     });
     worker.once("exit", () => resolve(undefined));
   });
 }
 
-/** Workers that serve, and so hear when they are told to drain. */
-const listening = new WeakSet<Worker>();
+/** Workers that hear when they are told to drain. Said before they listen: from then on they may hold a request. */
+const hearing = new WeakSet<Worker>();
 
 const livingWorkers = (): Worker[] =>
   Object.values(cluster.workers ?? {}).filter((worker): worker is Worker => worker !== undefined && !worker.isDead());
@@ -109,7 +108,7 @@ async function endWorkers(code: number): Promise<number> {
   const all = livingWorkers();
   const ended = all.map((worker) => once(worker, "exit"));
   for (const worker of all) {
-    if (listening.has(worker) && worker.isConnected()) worker.send({ coffer: "drain" });
+    if (hearing.has(worker) && worker.isConnected()) worker.send({ coffer: "drain" });
     else worker.process.kill("SIGKILL");
   }
   const timer = setTimeout(() => all.forEach((worker) => worker.process.kill("SIGKILL")), DRAIN_MS + 5 * SECOND_MS);
@@ -123,6 +122,7 @@ async function serveAsClusterWorker(config: Config, log: Log): Promise<number> {
   process.on("SIGINT", () => {});
   process.on("SIGTERM", () => {});
   const end = Promise.race([drainMessage(), once(process, "disconnect")]);
+  process.send?.({ coffer: "hearing" });
   // Made by the primary before it forked: this finds it.
   const tls = config.tlsListen === undefined ? undefined : ensureTlsMaterial(config, systemClock.now());
   const app = await openApp(config, systemClock, log);

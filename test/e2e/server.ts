@@ -11,7 +11,6 @@ import { fileURLToPath } from "node:url";
 import { IAMClient } from "@aws-sdk/client-iam";
 import { KMSClient } from "@aws-sdk/client-kms";
 import { S3Client } from "@aws-sdk/client-s3";
-import { S3ControlClient } from "@aws-sdk/client-s3-control";
 import { STSClient } from "@aws-sdk/client-sts";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 
@@ -169,8 +168,6 @@ export const s3Client = (server: TestServer, options: ClientOptions = {}): S3Cli
 export const kmsClient = (server: TestServer, options: ClientOptions = {}): KMSClient => new KMSClient(settings(server, options));
 export const iamClient = (server: TestServer, options: ClientOptions = {}): IAMClient => new IAMClient(settings(server, options));
 export const stsClient = (server: TestServer, options: ClientOptions = {}): STSClient => new STSClient(settings(server, options));
-export const controlClient = (server: TestServer, options: ClientOptions = {}): S3ControlClient =>
-  new S3ControlClient(settings(server, options));
 
 /** The error that `promise` rejects with, as `{ code, status, message }`. */
 export async function failure(promise: Promise<unknown>): Promise<{ code: string; status: number | undefined; message: string }> {
