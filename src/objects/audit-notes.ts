@@ -5,7 +5,6 @@
 import { bucketArn, objectArn } from "../lib/arn.js";
 import type { Call } from "../gate/contract.js";
 import type { BucketKey } from "./bucket-keys.js";
-import type { BucketFacts } from "./buckets.js";
 import type { BucketRecord, ObjectEncryption } from "./records.js";
 
 const APPLIED: Readonly<Record<ObjectEncryption["mode"], string>> = {
@@ -24,7 +23,7 @@ export function annotateResources(call: Call, { name, ownerAccount }: Pick<Bucke
 /** @param sizeBytes plaintext bytes taken in or given out */
 export function annotateObject(
   call: Call,
-  { bucket, key }: { readonly bucket: BucketFacts; readonly key: string },
+  { bucket, key }: { readonly bucket: { readonly record: BucketRecord }; readonly key: string },
   encryption?: ObjectEncryption,
   sizeBytes?: number,
 ): void {

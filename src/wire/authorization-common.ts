@@ -7,30 +7,8 @@ import { MINUTE_MS } from "../lib/clock.js";
 import { ServiceError } from "../lib/errors.js";
 import { incompleteSignature, refusedSignature, signingName, type Dialect } from "./auth-errors.js";
 import { decodeValue } from "./canonical.js";
-import type { CredentialScope } from "./sigv4.js";
+import type { CredentialScope } from "./claim.js";
 import type { RequestHead, Service } from "./types.js";
-
-/** What a signed request says about itself; nothing here is proven yet. */
-export interface SignatureClaim {
-  readonly kind: "header" | "query";
-  readonly accessKeyId: string;
-  /** From header or query; undefined for long-term credentials. */
-  readonly sessionToken: string | undefined;
-  /** Service is checked; region is the gate's to judge (`wrongRegion`). */
-  readonly scope: CredentialScope;
-  /** As in the string to sign: `20260131T120000Z`. */
-  readonly amzDate: string;
-  readonly signedAtMs: number;
-  /** Query only: seconds that the URL is good for. */
-  readonly expiresSeconds: number | undefined;
-  /** Lower case, as listed. */
-  readonly signedHeaders: readonly string[];
-  readonly signature: string;
-  /** S3: what stands for the body in the canonical request. Undefined: the hash of the body itself. */
-  readonly payloadHash: string | undefined;
-}
-
-export type AuthorizationClaim = { readonly kind: "anonymous" } | SignatureClaim;
 
 export interface ParseOptions {
   readonly service: Service;

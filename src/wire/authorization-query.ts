@@ -14,8 +14,8 @@ import {
   parameterOf,
   parseCredential,
   type ClaimReader,
-  type SignatureClaim,
 } from "./authorization-common.js";
+import type { SignatureClaim } from "./claim.js";
 import { parsePayloadHash } from "./payload-mode.js";
 import { ALGORITHM, formatAmzDate, formatIsoSeconds, parseAmzDate } from "./sigv4.js";
 

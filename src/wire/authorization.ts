@@ -9,17 +9,18 @@
  */
 import { ServiceError } from "../lib/errors.js";
 import { dialectOf, incompleteSignature, invalidArgument, type Dialect } from "./auth-errors.js";
-import { oldSignature, type AuthorizationClaim, type ParseOptions } from "./authorization-common.js";
+import { oldSignature, type ParseOptions } from "./authorization-common.js";
+import type { AuthorizationClaim, CredentialScope } from "./claim.js";
 import { headerClaim } from "./authorization-header.js";
 import { queryClaim } from "./authorization-query.js";
 import { decodeValue, headerValues, queryParameters } from "./canonical.js";
 import { hasControls, isHeaderName } from "./header-values.js";
-import type { CredentialScope } from "./sigv4.js";
 import type { RequestHead } from "./types.js";
 import { splitTarget } from "./uri.js";
 
 export { MAX_SKEW_MS } from "./authorization-common.js";
-export type { AuthorizationClaim, ParseOptions, SignatureClaim } from "./authorization-common.js";
+export type { ParseOptions } from "./authorization-common.js";
+export type { AuthorizationClaim, SignatureClaim } from "./claim.js";
 
 /** Lists that HTTP may spread over several lines, and metadata, which S3 folds. Everything else `x-amz-*` has one value. */
 const MAY_REPEAT = /^x-amz-(meta-|object-attributes$|optional-object-attributes$)/;

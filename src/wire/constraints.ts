@@ -5,6 +5,7 @@
  * Source: reference kms.md §2.2, §3.5, authorization.md §6.1.
  */
 import { ServiceError } from "../lib/errors.js";
+import type { Constraint, ConstraintTable } from "./constraints/constraint.js";
 import { COFFER_CONSTRAINTS } from "./constraints/coffer.js";
 import { IAM_CONSTRAINTS } from "./constraints/iam.js";
 import { KMS_CONSTRAINTS } from "./constraints/kms.js";
@@ -12,28 +13,6 @@ import { STS_CONSTRAINTS } from "./constraints/sts.js";
 import type { MemberTable, ServiceTable, TypeRef } from "./shape.js";
 import { structureOf, tableOf } from "./tables.js";
 import type { Service } from "./types.js";
-
-/**
- * Limits of one member. Lengths count UTF-16 units of strings, bytes of blobs, items of lists, entries of maps.
- * @property items of each list item; `keys`, `values` of map entries
- */
-export interface Constraint {
-  readonly min?: number;
-  readonly max?: number;
-  /** Value of a number, inclusive. */
-  readonly atLeast?: number;
-  readonly atMost?: number;
-  /** As AWS prints it; anchored at both ends when matched. */
-  readonly pattern?: string;
-  readonly items?: Constraint;
-  readonly keys?: Constraint;
-  readonly values?: Constraint;
-  /** Not among the values that AWS checks at the door, e.g. because the operation has a better answer. */
-  readonly openEnum?: true;
-}
-
-/** `Structure.Member`, or `Member` for every structure of the service. */
-export type ConstraintTable = Readonly<Record<string, Constraint>>;
 
 const CONSTRAINTS: Partial<Record<Service, ConstraintTable>> = {
   kms: KMS_CONSTRAINTS,

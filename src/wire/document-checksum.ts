@@ -3,7 +3,7 @@
  * takes some without: s3cmd and minio-js have sent ACLs and policies without it for years. We take those only in signed
  * requests, and where the signature covers the body's hash or TLS carries it: every document is proven one way or the other.
  */
-import type { AuthorizationClaim } from "./authorization-common.js";
+import type { AuthorizationClaim } from "./claim.js";
 import type { BodyPlan } from "./contract.js";
 import type { RequestHead } from "./types.js";
 

@@ -12,8 +12,8 @@ import {
   signatureDoesNotMatch,
   signatureOf,
   signingKey,
-  type CredentialScope,
 } from "./sigv4.js";
+import type { CredentialScope } from "./claim.js";
 
 /** Text fields of a form by lower-case name, `${filename}` replaced. */
 export type FormFields = ReadonlyMap<string, string>;

@@ -6,7 +6,8 @@
  */
 import { createHash } from "node:crypto";
 import { canonicalRequests } from "./canonical.js";
-import { ALGORITHM, formatAmzDate, scopeText, signatureOf, signingKey, stringToSign, type CredentialScope } from "./sigv4.js";
+import { ALGORITHM, formatAmzDate, scopeText, signatureOf, signingKey, stringToSign } from "./sigv4.js";
+import type { CredentialScope } from "./claim.js";
 import { percentEncode } from "./uri.js";
 
 export interface Credentials {

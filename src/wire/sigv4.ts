@@ -11,19 +11,12 @@ import { equalBytes } from "../lib/bytes.js";
 import { ServiceError } from "../lib/errors.js";
 import { dialectOf, refusedSignature } from "./auth-errors.js";
 import { canonicalRequests } from "./canonical.js";
-import type { SignatureClaim } from "./authorization.js";
+import type { CredentialScope, SignatureClaim } from "./claim.js";
 import type { RequestHead, Service } from "./types.js";
 
 export const ALGORITHM = "AWS4-HMAC-SHA256";
 /** SHA-256 of nothing, hex. */
 export const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
-/** `yyyyMMdd`, region and service that a signing key is for. */
-export interface CredentialScope {
-  readonly date: string;
-  readonly region: string;
-  readonly service: string;
-}
 
 export const scopeText = (scope: CredentialScope): string => `${scope.date}/${scope.region}/${scope.service}/aws4_request`;
 

@@ -8,7 +8,7 @@ import { COFFER_CONSTRAINTS } from "../../src/wire/constraints/coffer.js";
 import { IAM_CONSTRAINTS } from "../../src/wire/constraints/iam.js";
 import { KMS_CONSTRAINTS } from "../../src/wire/constraints/kms.js";
 import { STS_CONSTRAINTS } from "../../src/wire/constraints/sts.js";
-import type { Constraint, ConstraintTable } from "../../src/wire/constraints.js";
+import type { Constraint, ConstraintTable } from "../../src/wire/constraints/constraint.js";
 import type { TypeRef } from "../../src/wire/shape.js";
 import { bodyOf, operationNames, sensitiveMembers, TABLES, tableOf } from "../../src/wire/tables.js";
 import type { Service } from "../../src/wire/types.js";

@@ -1,5 +1,5 @@
 /** Lengths, ranges and patterns of the members of Coffer's own verbs. */
-import type { ConstraintTable } from "../constraints.js";
+import type { ConstraintTable } from "./constraint.js";
 
 export const COFFER_CONSTRAINTS: ConstraintTable = {
   Bucket: { min: 1, max: 255 },

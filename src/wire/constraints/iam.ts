@@ -1,5 +1,5 @@
 /** Lengths, ranges and patterns of IAM members. Source: the service model as noted in reference authorization.md §6.2–6.6. */
-import type { Constraint, ConstraintTable } from "../constraints.js";
+import type { Constraint, ConstraintTable } from "./constraint.js";
 
 const NAME = "[\\w+=,.@-]+";
 const DOCUMENT = "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+";

@@ -1,5 +1,5 @@
 /** Lengths, ranges and patterns of KMS members. Source: the service model as noted in reference kms.md §2.2. */
-import type { ConstraintTable } from "../constraints.js";
+import type { ConstraintTable } from "./constraint.js";
 
 const PRINCIPAL = { min: 1, max: 256, pattern: "^[\\w+=,.@:/-]+$" };
 const ALIAS = { min: 1, max: 256, pattern: "^[a-zA-Z0-9:/_-]+$" };

@@ -1,5 +1,5 @@
 /** Lengths, ranges and patterns of STS members. Source: the service model as noted in reference authorization.md §6.7–6.9. */
-import type { ConstraintTable } from "../constraints.js";
+import type { ConstraintTable } from "./constraint.js";
 
 const TEXT = "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+";
 const TAG_TEXT = "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]";
