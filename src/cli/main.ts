@@ -15,6 +15,12 @@ import { printable } from "./text.js";
 
 /** Parses `argv` (without node and script) and runs the command; sets the exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
+  const serving = argv[0] === "serve";
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    // Whoever read has seen enough (`| head`): a command is done, a server goes on.
+    if (!serving) process.exit();
+  });
   const program = new Command("coffer").description("S3 storage in which encryption is real, with a KMS inside").version(VERSION);
   program.configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "coffer: ")) });
   configured(program.command("serve").description("start the server"), async (config) => {

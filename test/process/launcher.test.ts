@@ -1,8 +1,8 @@
 /** `bin/coffer.cjs`, which `npx coffer` and `npm start` run: what it adds to the command itself. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { root } from "../root.js";
@@ -26,6 +26,31 @@ test("an unknown command or flag ends with a message and a code", async () => {
     assert.match(stderr, /^coffer: unknown (command|option)/);
   }
 });
+
+test("a reader that goes away ends a command quietly, and a server not at all", () =>
+  inDirectory(async (directory) => {
+    const config = join(directory, "config");
+    mkdirSync(config);
+    writeFileSync(join(config, "endpoint.json"), JSON.stringify({ httpUrl: "http://127.0.0.1:1", region: "us-east-1" }));
+    writeFileSync(join(config, "root-credential.json"), JSON.stringify({ accessKeyId: "A", secretAccessKey: "b" }));
+    const begin = (...args: string[]): { child: ChildProcess; stderr: () => string } => {
+      const child = spawn(process.execPath, [MAIN, ...args], { stdio: ["ignore", "pipe", "pipe"], env: { HOME: directory, TMPDIR: directory } });
+      let stderr = "";
+      child.stdout.destroy();
+      child.stderr.on("data", (piece: Buffer) => (stderr += piece.toString("utf8")));
+      return { child, stderr: () => stderr };
+    };
+    const command = begin("env", "--key-file", join(config, "root.key"));
+    assert.deepEqual([await once(command.child, "exit"), command.stderr()], [[0, null], ""]);
+    const server = begin("serve", "--data-dir", join(directory, "data"), "--key-file", join(directory, "k", "root.key"),
+      "--listen", "127.0.0.1:0", "--tls-listen", "off", "--workers", "1", "--log-level", "warn");
+    const endpoint = join(directory, "k", "endpoint.json");
+    await eventually("the server has told where it listens", () => existsSync(endpoint));
+    const { httpUrl } = JSON.parse(readFileSync(endpoint, "utf8")) as { httpUrl: string };
+    assert.equal((await fetch(`${httpUrl}/-/ready`)).status, 200);
+    server.child.kill("SIGINT");
+    assert.deepEqual([await once(server.child, "exit"), server.stderr()], [[0, null], ""]);
+  }));
 
 /** Threads of a server in memory once it has served; its pool is full-size as soon as it is used. */
 async function threadsOf(program: string, environment: NodeJS.ProcessEnv): Promise<number> {
