@@ -61,6 +61,11 @@ export async function commitOnKey<T>(room: Room, call: Call, work: KeyCommit<T>,
     else await work.lost?.(result.failed - 2);
     return AGAIN;
   };
+  return again(call, attempt);
+}
+
+/** @throws ServiceError SlowDown when others were faster every time */
+async function again<T>(call: Call, attempt: () => Promise<T | typeof AGAIN>): Promise<T> {
   try {
     return await withRetry(attempt, { attempts: ATTEMPTS, signal: call.signal });
   } catch (error) {
@@ -110,10 +115,5 @@ export async function commitInBucket<T>(
     else await work.lost?.(result.failed - 1);
     return AGAIN;
   };
-  try {
-    return await withRetry(attempt, { attempts: ATTEMPTS, signal: call.signal });
-  } catch (error) {
-    if (error instanceof CommitContention) throw slowDown();
-    throw error;
-  }
+  return again(call, attempt);
 }

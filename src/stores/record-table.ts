@@ -4,6 +4,7 @@
  */
 import { SealIntegrityError, openRows, sealRow, type OpenedRow, type RecordKeys } from "@coffer/seal";
 import { assert } from "../lib/errors.js";
+import { StampCache } from "../lib/stamp-cache.js";
 import { asBuffer, justBehind } from "./byte-order.js";
 import { StoreError, type Entry, type MetadataStore, type Put, type Value } from "./contract.js";
 import { encodeKey, spanOf } from "./key-encoding.js";
@@ -17,7 +18,6 @@ import {
   type Table,
   type TableSpec,
 } from "./records.js";
-import { RowCache } from "./row-cache.js";
 
 /**
  * The typed rows of one store.
@@ -31,7 +31,7 @@ class SealedTable<C> implements Table<C> {
   readonly #store: MetadataStore;
   readonly #keys: RecordKeys;
   readonly #spec: TableSpec;
-  readonly #cache: RowCache<Found<C>>;
+  readonly #cache: StampCache<Found<C>>;
   /** Type of each key part, as first used. */
   readonly #kinds: string[] = [];
 
@@ -39,7 +39,7 @@ class SealedTable<C> implements Table<C> {
     this.#store = store;
     this.#keys = keys;
     this.#spec = spec;
-    this.#cache = new RowCache(spec.cache ?? 0);
+    this.#cache = new StampCache(spec.cache ?? 0);
   }
 
   key(...parts: KeyPart[]): Buffer {
@@ -65,7 +65,7 @@ class SealedTable<C> implements Table<C> {
       const value: Value | undefined = values[at];
       if (value === undefined) return;
       const key = asBuffer(bytes);
-      const cached = this.#cache.get(key, value.stamp);
+      const cached = this.#cache.find({ key, stamp: value.stamp });
       if (cached === undefined) missed.push({ at, entry: { key, ...value } });
       else rows[at] = cached;
     });
@@ -73,7 +73,7 @@ class SealedTable<C> implements Table<C> {
       const at = missed[i]?.at;
       assert(at !== undefined, "as many rows decoded as read");
       rows[at] = found;
-      this.#cache.set(found.key, found.stamp, found);
+      this.#cache.keep(found, found);
     });
     return keys.map((_, at) => rows[at]);
   }
