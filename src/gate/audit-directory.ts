@@ -6,7 +6,8 @@ import { open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { AuditPlaceError, recordedMsOf, type AuditLine, type AuditLog, type AuditSource } from "./audit-lines.js";
 
-const FILE_NAME = /^audit-\d{8}T\d{6}Z-\d+-[0-9a-f]{8}\.jsonl$/;
+/** The run (time of start aside: process id and a random part), and which of its files; files of older stores have no number. */
+export const AUDIT_FILE_NAME = /^audit-\d{8}T\d{6}Z-(\d+-[0-9a-f]{8})(?:-(\d{6,}))?\.jsonl$/;
 const LINE_FEED = 0x0a;
 /** First read of a file: enough for its last line. Then larger ones. */
 const FIRST_BYTES = 4 * 1024;
@@ -18,7 +19,7 @@ const MAX_LINE_BYTES = 32 * 1024 * 1024;
 export function auditDirectory(directory: string): AuditLog {
   return {
     async sources() {
-      const names = (await readdir(directory)).filter((name) => FILE_NAME.test(name)).sort();
+      const names = (await readdir(directory)).filter((name) => AUDIT_FILE_NAME.test(name)).sort();
       return names.map((name) => new FileSource(directory, name));
     },
   };

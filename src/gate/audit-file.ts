@@ -1,11 +1,12 @@
 /**
  * The audit log on disk: append-only files, one JSON line a record, numbered without gaps. `append` returns when the
  * operating system has the line (it survives the death of this process); fsync follows within a second (it survives the
- * death of the machine). FORMAT: docs/spec/audit.md.
+ * death of the machine). A process goes on in another file when one is full, when a day (UTC) ends, and after a failure;
+ * files that are ended are never touched again. FORMAT: docs/spec/audit.md.
  */
 import { closeSync, fsyncSync, mkdirSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { SECOND_MS, systemClock, type Clock } from "../lib/clock.js";
+import { DAY_MS, SECOND_MS, systemClock, type Clock } from "../lib/clock.js";
 import { randomHex } from "../lib/ids.js";
 import type { AuditRecord, AuditSink } from "./audit.js";
 import { AuditNumbering } from "./audit-lines.js";
@@ -15,17 +16,27 @@ const FSYNC_EVERY_MS = SECOND_MS;
 const RETRY_AFTER_MS = SECOND_MS;
 
 const PROBE_BYTES = 64 * 1024;
+/** Default of `--audit-max-file-size`. */
+export const DEFAULT_MAX_FILE_BYTES = 64 * 1024 * 1024;
 
 interface OpenFile {
   readonly fd: number;
-  readonly numbering: AuditNumbering;
+  /** Day (UTC) of its first line, counted from the epoch. */
+  day: number;
+  sizeBytes: number;
 }
 
-/** One file a process; another one after each failure, so that a torn line is never followed by anything. */
+/** One file at a time a process; another one after each failure, so that a torn line is never followed by anything. */
 export class AuditFile implements AuditSink {
   readonly #directory: string;
   readonly #clock: Clock;
+  readonly #maxFileBytes: number;
+  readonly #numbering: AuditNumbering;
   readonly #timer: NodeJS.Timeout;
+  /** Same in the names of all files of this process. */
+  readonly #run = `${process.pid}-${randomHex(4)}`;
+  /** Files begun so far. */
+  #begun = 0;
   #file: OpenFile | undefined;
   #path = "";
   #dirty = false;
@@ -33,13 +44,16 @@ export class AuditFile implements AuditSink {
 
   /**
    * @param directory made if absent, mode 0700; a file's name tells when and by which process it was begun
+   * @param options largest size of a file (a single longer record has a file of its own)
    * @throws Error when it cannot be written to: the server must not start
    */
-  constructor(directory: string, startedMs: number, clock: Clock = systemClock) {
+  constructor(directory: string, clock: Clock = systemClock, options: { readonly maxFileBytes?: number } = {}) {
     this.#directory = directory;
     this.#clock = clock;
+    this.#maxFileBytes = options.maxFileBytes ?? DEFAULT_MAX_FILE_BYTES;
+    this.#numbering = new AuditNumbering(clock);
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    this.#file = this.#open(startedMs);
+    this.#file = this.#open();
     this.#timer = setInterval(() => this.#sync(), FSYNC_EVERY_MS);
     this.#timer.unref();
   }
@@ -50,11 +64,16 @@ export class AuditFile implements AuditSink {
   }
 
   append(record: AuditRecord): void {
-    const { fd, numbering } = this.#writable();
+    let file = this.#writable();
+    const line = Buffer.from(`${this.#numbering.next(record).text}\n`, "utf8");
     try {
-      const line = Buffer.from(`${numbering.next(record).text}\n`, "utf8");
-      for (let written = 0; written < line.length; ) written += writeSync(fd, line, written);
+      if (this.#isOver(file, line.length)) file = this.#nextFile(file);
+      // An empty file may have waited for a day.
+      if (file.sizeBytes === 0) file.day = dayOf(this.#numbering.nowMs());
+      for (let written = 0; written < line.length; ) written += writeSync(file.fd, line, written);
+      file.sizeBytes += line.length;
     } catch (cause) {
+      this.#numbering.takeBack();
       this.#abandon(cause);
       throw cause;
     }
@@ -82,7 +101,7 @@ export class AuditFile implements AuditSink {
     }
     try {
       this.#probe();
-      return (this.#file = this.#open(now));
+      return (this.#file = this.#open());
     } catch (cause) {
       this.#failure = { atMs: now, cause };
       throw cause;
@@ -102,12 +121,30 @@ export class AuditFile implements AuditSink {
     }
   }
 
-  #open(nowMs: number): OpenFile {
+  /** Full, or of another day. An empty file is neither. */
+  #isOver({ sizeBytes, day }: OpenFile, moreBytes: number): boolean {
+    return sizeBytes > 0 && (sizeBytes + moreBytes > this.#maxFileBytes || dayOf(this.#numbering.nowMs()) !== day);
+  }
+
+  /** Ends `file`, which is on disk then, and begins the next. */
+  #nextFile({ fd }: OpenFile): OpenFile {
+    if (this.#dirty) fsyncSync(fd);
+    const next = this.#open();
+    this.#file = next;
+    closeSync(fd);
+    return next;
+  }
+
+  #open(): OpenFile {
+    const nowMs = this.#numbering.nowMs();
     const stamp = new Date(nowMs).toISOString().replace(/[-:]/g, "").replace(/\.\d+Z$/, "Z");
-    const path = join(this.#directory, `audit-${stamp}-${process.pid}-${randomHex(4)}.jsonl`);
+    const number = String(this.#begun).padStart(6, "0");
+    const path = join(this.#directory, `audit-${stamp}-${this.#run}-${number}.jsonl`);
     const fd = openSync(path, "ax", 0o600);
+    // INVARIANT: counted once it is there, so that a number that is missing later is a file that is missing.
+    this.#begun += 1;
     this.#path = path;
-    return { fd, numbering: new AuditNumbering(this.#clock) };
+    return { fd, day: dayOf(nowMs), sizeBytes: 0 };
   }
 
   /** INVARIANT: nothing more is written to a file that failed. */
@@ -134,3 +171,5 @@ export class AuditFile implements AuditSink {
     }
   }
 }
+
+const dayOf = (ms: number): number => Math.floor(ms / DAY_MS);

@@ -1,6 +1,7 @@
 /**
  * A line of the audit log, as it is written and found again: numbered, with the time at which it was recorded. Within one
- * source (a file, or the ring of `--memory`) neither ever falls, so a time can be searched for by halving.
+ * source (a file, or the ring of `--memory`) neither ever falls, so a time can be searched for by halving. Numbers go on
+ * from one file of a process to its next, so that a missing line, or a missing file, is seen.
  * FORMAT: docs/spec/audit.md §1, §3.
  */
 import type { Clock } from "../lib/clock.js";
@@ -39,7 +40,7 @@ export interface AuditLog {
   sources(): Promise<readonly AuditSource[]>;
 }
 
-/** Gives records their number and time. */
+/** Gives records their number and time. One for all files of a process. */
 export class AuditNumbering {
   readonly #clock: Clock;
   #sequence = 0;
@@ -49,13 +50,23 @@ export class AuditNumbering {
     this.#clock = clock;
   }
 
-  next(record: AuditRecord): { readonly recordedMs: number; readonly text: string } {
-    // INVARIANT: times never fall, whatever happens to the system's clock.
+  /** INVARIANT: times never fall, whatever happens to the system's clock. */
+  nowMs(): number {
     this.#recordedMs = Math.max(this.#recordedMs, this.#clock.now());
+    return this.#recordedMs;
+  }
+
+  next(record: AuditRecord): { readonly recordedMs: number; readonly text: string } {
+    this.nowMs();
     const recordedTime = new Date(this.#recordedMs).toISOString();
     const text = JSON.stringify({ sequence: this.#sequence, recordedTime, ...record });
     this.#sequence += 1;
     return { recordedMs: this.#recordedMs, text };
+  }
+
+  /** The last record was not accepted: its number goes to the next one that is. */
+  takeBack(): void {
+    this.#sequence -= 1;
   }
 }
 

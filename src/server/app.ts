@@ -154,8 +154,10 @@ async function checkReady(storage: Storage, audit: AuditFile | AuditRing): Promi
 
 /** Where this process records, and where it finds what every process has recorded. With `--memory` nothing is written. */
 function openAudit(config: Config, clock: Clock) {
-  if (!config.memory)
-    return { audit: new AuditFile(config.auditDir, clock.now(), clock), auditLog: auditDirectory(config.auditDir) };
+  if (!config.memory) {
+    const audit = new AuditFile(config.auditDir, clock, { maxFileBytes: config.auditMaxFileBytes });
+    return { audit, auditLog: auditDirectory(config.auditDir) };
+  }
   const ring = new AuditRing(clock);
   return { audit: ring, auditLog: ring };
 }

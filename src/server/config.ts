@@ -34,6 +34,7 @@ export interface Config {
   readonly trustedProxies: AddressSet;
   readonly insecureSseFrom: AddressSet;
   readonly auditDir: string;
+  readonly auditMaxFileBytes: number;
   readonly newBucketDefaults: "aws" | "open";
   readonly sseCOnNewBuckets: "block" | "allow";
   readonly memory: boolean;
@@ -80,6 +81,7 @@ export function loadConfig(flags: RawOptions, environment: NodeJS.ProcessEnv): C
     trustedProxies: cidrs(values, "trusted-proxies"),
     insecureSseFrom: cidrs(values, "insecure-sse-from"),
     auditDir: resolve(values.text("audit-dir") ?? join(dataDir, "audit")),
+    auditMaxFileBytes: values.size("audit-max-file-size"),
     newBucketDefaults: values.text("new-bucket-defaults") as "aws" | "open",
     sseCOnNewBuckets: values.text("sse-c-on-new-buckets") as "block" | "allow",
     memory,
@@ -137,6 +139,14 @@ class Values {
     if (value === undefined) return undefined;
     if (!/^[1-9]\d{0,2}$/.test(value)) throw new ConfigError(`${name}: expected a number from 1 to 999`);
     return Number(value);
+  }
+
+  /** Bytes: a whole number, with K, M or G behind it. */
+  size(name: string): number {
+    const value = this.text(name) ?? "";
+    const [, count, unit = ""] = /^([1-9]\d{0,5})([KMG]?)$/.exec(value) ?? [];
+    if (count === undefined) throw new ConfigError(`${name}: expected a size like 64M, not ${JSON.stringify(value)}`);
+    return Number(count) * 1024 ** " KMG".indexOf(unit || " ");
   }
 
   address(name: string): HostPort | undefined {

@@ -4,7 +4,7 @@
  */
 import { LOG_LEVELS } from "../lib/log.js";
 
-export type OptionKind = "text" | "path" | "count" | "switch" | "address" | "list" | "choice";
+export type OptionKind = "text" | "path" | "count" | "size" | "switch" | "address" | "list" | "choice";
 
 export interface OptionSpec {
   /** Flag name without dashes: `data-dir` → `--data-dir`, `COFFER_DATA_DIR`, file key `data-dir`. */
@@ -50,6 +50,13 @@ export const OPTIONS: readonly OptionSpec[] = [
   { name: "trusted-proxies", kind: "list", hint: "CIDR…", about: "peers whose X-Forwarded-Proto and X-Forwarded-For count" },
   { name: "insecure-sse-from", kind: "list", hint: "CIDR…", about: "peers that may use SSE-KMS and SSE-C over clear HTTP" },
   { name: "audit-dir", kind: "path", hint: "DIR", about: "audit log (default: audit/ in the data directory)" },
+  {
+    name: "audit-max-file-size",
+    kind: "size",
+    hint: "BYTES",
+    fallback: "64M",
+    about: "an audit file that would grow beyond it is ended and another begun; K, M, G: times 1024, …",
+  },
   {
     name: "new-bucket-defaults",
     kind: "choice",

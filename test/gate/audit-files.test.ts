@@ -23,7 +23,7 @@ async function idsOf(log: AuditLog, range: ReadRange = {}): Promise<string[]> {
 function files(count: number): { directory: string; clock: ManualClock; log: AuditLog; open: AuditFile[]; close(): void } {
   const directory = temporaryDirectory();
   const clock = new ManualClock(START_MS);
-  const open = Array.from({ length: count }, () => new AuditFile(directory, clock.now(), clock));
+  const open = Array.from({ length: count }, () => new AuditFile(directory, clock));
   return { directory, clock, log: auditDirectory(directory), open, close: () => open.forEach((file) => file.close()) };
 }
 

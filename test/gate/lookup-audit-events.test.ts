@@ -154,7 +154,7 @@ test("an object under a bucket key: its own events and the KMS events that broug
 test("pages of every size give every event once, with records added meanwhile left out", async () => {
   const directory = temporaryDirectory();
   const clock = new ManualClock(START_MS);
-  const files = [0, 1, 2].map(() => new AuditFile(directory, START_MS, clock));
+  const files = [0, 1, 2].map(() => new AuditFile(directory, clock));
   for (let at = 0; at < 20; at++) {
     files[(at * 2) % 3]?.append(record(`e${at}`));
     if (at % 4 === 0) clock.advance(1);
@@ -196,7 +196,7 @@ test("what has to be remembered from page to page is bounded", async () => {
 
 test("damaged lines are counted", async () => {
   const directory = temporaryDirectory();
-  const file = new AuditFile(directory, START_MS, new ManualClock(START_MS));
+  const file = new AuditFile(directory, new ManualClock(START_MS));
   file.append(record("a"));
   appendFileSync(file.path, 'nonsense\n{"sequence":1,"recordedTime":"2026-01-01T00:00:00.000Z",}\n');
   file.append(record("b"));
@@ -207,7 +207,7 @@ test("damaged lines are counted", async () => {
 
 test("a token that was not given is refused, whatever it asks for", async () => {
   const directory = temporaryDirectory();
-  const file = new AuditFile(directory, START_MS, new ManualClock(START_MS));
+  const file = new AuditFile(directory, new ManualClock(START_MS));
   for (const id of ["a", "b"]) file.append(record(id));
   const lookup = lookupOver(auditDirectory(directory));
   const name = file.path.slice(directory.length + 1);
