@@ -5,6 +5,10 @@
  * resolves (no overlapping sync). A read begins with a fresh snapshot and gives it back in the same turn: no snapshot is
  * held over an `await`, so free pages are reused; long readers beside overlapping syncs are where LMDB was seen to fail.
  *
+ * LMDB gives an environment up for good when its meta page could not be written (MDB_PANIC), and lmdb-js then never answers
+ * a write again. So before each transaction, and after each failure, it is asked whether it still lives; one that does not
+ * is closed and opened again, which finds the last commit whose meta page is there.
+ *
  * FORMAT: database `rows`: key → stamp as little-endian float64 (lmdb-js's "version") ‖ bytes; database `meta`: `stamp`
  * → last stamp given out, u64 big-endian. docs/spec/data-directory.md §2.
  */
@@ -40,23 +44,9 @@ const STAMP_KEY = Buffer.from("stamp");
 export async function lmdbMetadataStore(directory: string): Promise<MetadataStore> {
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    const env = open({
-      path: directory,
-      noSubdir: false,
-      maxDbs: 4,
-      mapSize: MAP_BYTES,
-      // INVARIANT: a commit that resolved is on disk (no overlapping sync), and freed pages are zeroed before reuse.
-      overlappingSync: false,
-      noMemInit: false,
-      // lmdb-js's own batching leaves a promise of its own unhandled when a commit fails: ENOSPC would end the process.
-      eventTurnBatching: false,
-      keyEncoding: "binary",
-      encoding: "binary",
-    });
-    const rows = env.openDB<Buffer, Uint8Array>({ name: "rows", keyEncoding: "binary", encoding: "binary", useVersions: true });
-    const meta = env.openDB<Buffer, Uint8Array>({ name: "meta", keyEncoding: "binary", encoding: "binary" });
+    const opened = openEnvironment(directory);
     await syncDirectory(directory);
-    return new LmdbMetadataStore(env, rows, meta);
+    return new LmdbMetadataStore(directory, opened);
   } catch (error) {
     throw new StoreError("the metadata store cannot be opened", { cause: error });
   }
@@ -64,23 +54,61 @@ export async function lmdbMetadataStore(directory: string): Promise<MetadataStor
 
 type Bytes = Database<Buffer, Uint8Array>;
 
+interface Environment {
+  readonly env: RootDatabase;
+  readonly rows: Bytes;
+  readonly meta: Bytes;
+}
+
+function openEnvironment(directory: string): Environment {
+  const env = open({
+    path: directory,
+    noSubdir: false,
+    maxDbs: 4,
+    mapSize: MAP_BYTES,
+    // INVARIANT: a commit that resolved is on disk (no overlapping sync), and freed pages are zeroed before reuse.
+    overlappingSync: false,
+    noMemInit: false,
+    // lmdb-js's own batching leaves a promise of its own unhandled when a commit fails: ENOSPC would end the process.
+    eventTurnBatching: false,
+    keyEncoding: "binary",
+    encoding: "binary",
+  });
+  const rows = env.openDB<Buffer, Uint8Array>({ name: "rows", keyEncoding: "binary", encoding: "binary", useVersions: true });
+  const meta = env.openDB<Buffer, Uint8Array>({ name: "meta", keyEncoding: "binary", encoding: "binary" });
+  return { env, rows, meta };
+}
+
+/** Does it still answer? One that had a fatal error never does again. */
+function lives({ env, meta }: Environment): boolean {
+  try {
+    env.resetReadTxn();
+    meta.getBinary(STAMP_KEY);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    env.resetReadTxn();
+  }
+}
+
 class LmdbMetadataStore implements MetadataStore {
-  readonly #env: RootDatabase;
-  readonly #rows: Bytes;
-  readonly #meta: Bytes;
+  readonly #directory: string;
   readonly #queue: CommitQueue;
+  /** Undefined while it is opened again, and when that failed. */
+  #opened: Environment | undefined;
+  #reviving: Promise<void> | undefined;
   #closed = false;
 
-  constructor(env: RootDatabase, rows: Bytes, meta: Bytes) {
-    this.#env = env;
-    this.#rows = rows;
-    this.#meta = meta;
+  constructor(directory: string, opened: Environment) {
+    this.#directory = directory;
+    this.#opened = opened;
     this.#queue = new CommitQueue((batches) => this.#transact(batches));
   }
 
   async get(keys: readonly Uint8Array[]): Promise<(Value | undefined)[]> {
     keys.forEach(checkKey);
-    return this.#read(() => keys.map((key) => this.#value(key)));
+    return this.#read(({ rows }) => keys.map((key) => valueOf(rows, key)));
   }
 
   async range(query: RangeQuery): Promise<Entry[]> {
@@ -91,16 +119,16 @@ class LmdbMetadataStore implements MetadataStore {
     const options = query.reverse === true
       ? { start: to, exclusiveStart: true, end: from, inclusiveEnd: true, reverse: true }
       : { start: from, end: to };
-    return this.#read(() => {
+    return this.#read(({ rows }) => {
       const entries: Entry[] = [];
-      for (const found of this.#rows.getRange({ ...options, limit, versions: true })) entries.push(entryOf(found));
+      for (const found of rows.getRange({ ...options, limit, versions: true })) entries.push(entryOf(found));
       return entries;
     });
   }
 
   async groups(query: GroupsQuery): Promise<GroupsItem[]> {
     checkQuery(query);
-    return this.#read(() => collectGroups(query, (from, to) => this.#scan(from, to)));
+    return this.#read(({ rows }) => collectGroups(query, (from, to) => scan(rows, from, to)));
   }
 
   async commit(batch: Batch): Promise<CommitResult> {
@@ -113,73 +141,104 @@ class LmdbMetadataStore implements MetadataStore {
     if (this.#closed) return;
     this.#closed = true;
     await this.#queue.idle();
-    await this.#env.close();
+    await this.#reviving;
+    await this.#opened?.env.close();
+    this.#opened = undefined;
   }
 
   /** Runs `body` on a snapshot that is fresh now and given back at its end. INVARIANT: `body` does not await. */
-  #read<T>(body: () => T): T {
+  #read<T>(body: (opened: Environment) => T): T {
     if (this.#closed) throw new StoreError("the store is closed");
+    const opened = this.#opened;
     try {
+      if (opened === undefined) throw new StoreError("the metadata store had a fatal error");
       // lmdb-js keeps a snapshot until the next turn: what another process has committed since would be missed.
-      this.#env.resetReadTxn();
-      return body();
+      opened.env.resetReadTxn();
+      return body(opened);
     } catch (error) {
+      void this.#revive();
       throw new StoreError("the metadata store cannot be read", { cause: error });
     } finally {
-      this.#env.resetReadTxn();
+      this.#opened?.env.resetReadTxn();
     }
-  }
-
-  #value(key: Uint8Array): Value | undefined {
-    const bytes = this.#rows.getBinary(key);
-    return bytes === undefined ? undefined : { bytes, stamp: getLastVersion() };
-  }
-
-  *#scan(from: Uint8Array, to: Uint8Array | undefined): Generator<Entry, void, void> {
-    const end = to === undefined ? {} : { end: seekable(to) };
-    for (const found of this.#rows.getRange({ start: seekable(from), ...end, versions: true })) yield entryOf(found);
   }
 
   /** One write transaction for all batches; resolves when it is on disk. */
   async #transact(batches: readonly Batch[]): Promise<CommitResult[]> {
+    await this.#revive();
+    const opened = this.#opened;
+    if (opened === undefined) throw new StoreError("the metadata store had a fatal error and cannot be opened again");
     try {
       // A child transaction: should the engine fail half way, the whole group is undone.
-      return await this.#env.childTransaction(() => this.#apply(batches));
+      return await opened.env.childTransaction(() => apply(opened, batches));
     } catch (error) {
-      throw new StoreError("the commit failed", { cause: await causeOf(error) });
+      const cause = await causeOf(error);
+      await this.#revive();
+      throw new StoreError("the commit failed", { cause });
     }
   }
 
-  /** INVARIANT: runs inside the write transaction, without an await. */
-  #apply(batches: readonly Batch[]): CommitResult[] {
-    const last = this.#meta.getBinary(STAMP_KEY);
-    let stamp: Stamp = last === undefined ? 0 : Number(last.readBigUInt64BE());
-    const before = stamp;
-    const results = batches.map((batch): CommitResult => {
-      const failed = (batch.checks ?? []).findIndex((check) => !this.#holds(check));
-      if (failed >= 0) return { ok: false, failed };
-      stamp++;
-      for (const put of batch.puts ?? []) this.#rows.putSync(put.key, asBuffer(put.bytes), stamp);
-      for (const key of batch.deletes ?? []) this.#rows.removeSync(key);
-      return { ok: true, stamp };
-    });
-    if (stamp !== before) {
-      const next = Buffer.alloc(8);
-      next.writeBigUInt64BE(BigInt(stamp));
-      this.#meta.putSync(STAMP_KEY, next);
-    }
-    return results;
+  /** Opens an environment again that is dead; does nothing to one that lives. Never rejects: the next use tells. */
+  #revive(): Promise<void> {
+    if (this.#reviving === undefined && this.#opened !== undefined && lives(this.#opened)) return DONE;
+    return (this.#reviving ??= this.#openAgain().finally(() => {
+      this.#reviving = undefined;
+    }));
   }
 
-  #holds(check: Check): boolean {
-    if ("key" in check) {
-      if (!this.#rows.doesExist(check.key)) return check.stamp === "absent";
-      return check.stamp === getLastVersion();
+  async #openAgain(): Promise<void> {
+    const dead = this.#opened;
+    this.#opened = undefined;
+    try {
+      await dead?.env.close();
+      this.#opened = openEnvironment(this.#directory);
+    } catch {
+      // Whoever comes next is told that the store is not open, and tries again.
     }
-    const [from, to] = [seekable(check.emptyRange.from), seekable(check.emptyRange.to)];
-    if (Buffer.compare(from, to) >= 0) return true;
-    return this.#rows.getKeysCount({ start: from, end: to, limit: 1 }) === 0;
   }
+}
+
+const DONE = Promise.resolve();
+
+function valueOf(rows: Bytes, key: Uint8Array): Value | undefined {
+  const bytes = rows.getBinary(key);
+  return bytes === undefined ? undefined : { bytes, stamp: getLastVersion() };
+}
+
+function* scan(rows: Bytes, from: Uint8Array, to: Uint8Array | undefined): Generator<Entry, void, void> {
+  const end = to === undefined ? {} : { end: seekable(to) };
+  for (const found of rows.getRange({ start: seekable(from), ...end, versions: true })) yield entryOf(found);
+}
+
+/** INVARIANT: runs inside the write transaction, without an await. */
+function apply({ rows, meta }: Environment, batches: readonly Batch[]): CommitResult[] {
+  const last = meta.getBinary(STAMP_KEY);
+  let stamp: Stamp = last === undefined ? 0 : Number(last.readBigUInt64BE());
+  const before = stamp;
+  const results = batches.map((batch): CommitResult => {
+    const failed = (batch.checks ?? []).findIndex((check) => !holds(rows, check));
+    if (failed >= 0) return { ok: false, failed };
+    stamp++;
+    for (const put of batch.puts ?? []) rows.putSync(put.key, asBuffer(put.bytes), stamp);
+    for (const key of batch.deletes ?? []) rows.removeSync(key);
+    return { ok: true, stamp };
+  });
+  if (stamp !== before) {
+    const next = Buffer.alloc(8);
+    next.writeBigUInt64BE(BigInt(stamp));
+    meta.putSync(STAMP_KEY, next);
+  }
+  return results;
+}
+
+function holds(rows: Bytes, check: Check): boolean {
+  if ("key" in check) {
+    if (!rows.doesExist(check.key)) return check.stamp === "absent";
+    return check.stamp === getLastVersion();
+  }
+  const [from, to] = [seekable(check.emptyRange.from), seekable(check.emptyRange.to)];
+  if (Buffer.compare(from, to) >= 0) return true;
+  return rows.getKeysCount({ start: from, end: to, limit: 1 }) === 0;
 }
 
 function entryOf(found: { key: Uint8Array; value: Buffer; version?: number }): Entry {
