@@ -47,24 +47,24 @@ export function deriveKeyObject(prk: KeyInput, info: Uint8Array): KeyObject {
 }
 
 /**
- * KDF in counter mode with HMAC-SHA-256 and a 32-bit big-endian counter in front: `K(i) = HMAC(key, [i] ‖ fixedInput)`.
+ * KDF in counter mode with HMAC and a 32-bit big-endian counter in front: `K(i) = HMAC(key, [i] ‖ fixedInput)`.
  * @param fixedInput label, context and length, as `kdfFixedInput` lays them out
  */
-export function kdfCounterSha256(key: KeyInput, fixedInput: Uint8Array, length: number): Buffer {
+export function kdfCounter(digest: "sha256" | "sha512", key: KeyInput, fixedInput: Uint8Array, length: number): Buffer {
   const out = Buffer.allocUnsafeSlow(length);
   const counter = Buffer.alloc(4);
-  for (let at = 0, i = 1; at < length; at += 32, i++) {
+  for (let at = 0, i = 1; at < length; i++) {
     counter.writeUInt32BE(i);
-    const block = createHmac("sha256", key).update(counter).update(fixedInput).digest();
-    block.copy(out, at);
+    const block = createHmac(digest, key).update(counter).update(fixedInput).digest();
+    at += block.copy(out, at);
     wipe(block);
   }
   return out;
 }
 
 /** `label ‖ 0x00 ‖ context ‖ [length in bits]`, the length as a 32-bit big-endian number (SP 800-108r1 §4). */
-export function kdfFixedInput(label: string, context: Uint8Array, length: number): Buffer {
+export function kdfFixedInput(label: string, context: readonly Uint8Array[], length: number): Buffer {
   const bits = Buffer.alloc(4);
   bits.writeUInt32BE(length * 8);
-  return Buffer.concat([Buffer.from(`${label}\0`, "utf8"), context, bits]);
+  return Buffer.concat([Buffer.from(`${label}\0`, "utf8"), ...context, bits]);
 }

@@ -1,11 +1,11 @@
 /**
  * CiphertextBlob of symmetric KMS keys. Every call has a fresh AES-256-GCM key from a counter-mode KDF over the key material,
- * so there is no nonce limit; the commitment makes "wrong material or context" an event of its own, told apart here and
+ * used for one message under the zero nonce, so there is no nonce limit; the commitment makes "wrong material or context" an event of its own, told apart here and
  * never on the wire. FORMAT: docs/spec/kms-ciphertext.md. Source: NIST SP 800-108r1; NIST SP 800-38D.
  */
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, hash, randomBytes } from "node:crypto";
 import { asBuffer, requireLength, sameBytes, wipe } from "./bytes.js";
-import { kdfCounterSha256, kdfFixedInput } from "./derive.js";
+import { kdfCounter, kdfFixedInput } from "./derive.js";
 import type { KeyInput } from "./derive.js";
 import { canonicalContext } from "./encryption-context.js";
 import type { EncryptionContext } from "./encryption-context.js";
@@ -19,6 +19,9 @@ const SALT_AT = 53;
 const COMMITMENT_AT = 85;
 const BODY_AT = 117;
 const TAG_BYTES = 16;
+const KEY_BYTES = 32;
+/** FORMAT: a derived key encrypts one message, so its nonce needs no entropy. */
+const NONCE = Buffer.alloc(12);
 /** Bytes that a CiphertextBlob is longer than its plaintext. */
 export const KMS_OVERHEAD_BYTES = BODY_AT + TAG_BYTES;
 
@@ -65,8 +68,8 @@ export function decryptKms(blob: Uint8Array, material: KeyInput, context: Encryp
   const canonical = canonicalContext(context);
   const okm = deriveKms(material, bytes.subarray(0, COMMITMENT_AT), canonical);
   try {
-    if (!sameBytes(okm.subarray(44), bytes.subarray(COMMITMENT_AT, BODY_AT))) throw new KmsCiphertextError("commitment");
-    const decipher = createDecipheriv("aes-256-gcm", okm.subarray(0, 32), okm.subarray(32, 44), { authTagLength: TAG_BYTES });
+    if (!sameBytes(okm.subarray(KEY_BYTES), bytes.subarray(COMMITMENT_AT, BODY_AT))) throw new KmsCiphertextError("commitment");
+    const decipher = createDecipheriv("aes-256-gcm", okm.subarray(0, KEY_BYTES), NONCE, { authTagLength: TAG_BYTES });
     decipher.setAAD(Buffer.concat([bytes.subarray(0, BODY_AT), canonical]));
     decipher.setAuthTag(bytes.subarray(bytes.length - TAG_BYTES));
     const plaintext = decipher.update(bytes.subarray(BODY_AT, bytes.length - TAG_BYTES));
@@ -107,8 +110,8 @@ export function encryptKmsWithSalt(
   const canonical = canonicalContext(input.context);
   const head = Buffer.concat([headerBytes(header), salt]);
   const okm = deriveKms(material, head, canonical);
-  const clear = Buffer.concat([head, okm.subarray(44)]);
-  const cipher = createCipheriv("aes-256-gcm", okm.subarray(0, 32), okm.subarray(32, 44), { authTagLength: TAG_BYTES });
+  const clear = Buffer.concat([head, okm.subarray(KEY_BYTES)]);
+  const cipher = createCipheriv("aes-256-gcm", okm.subarray(0, KEY_BYTES), NONCE, { authTagLength: TAG_BYTES });
   cipher.setAAD(Buffer.concat([clear, canonical]));
   const body = cipher.update(input.plaintext);
   cipher.final();
@@ -117,16 +120,15 @@ export function encryptKmsWithSalt(
 }
 
 /**
- * FORMAT: key(32) ‖ nonce(12) ‖ commitment(32) = KDF_CTR(HMAC-SHA-256, material, "coffer/kms/v1", N ‖ H) with
+ * FORMAT: key(32) ‖ commitment(32) = KDF_CTR(HMAC-SHA-512, material, "coffer/kms/v1", N ‖ H): one HMAC, with
  * H = header bytes 0 … 52 ‖ SHA-256(canonical context).
  * @param head header and salt, 85 bytes
  */
 function deriveKms(material: KeyInput, head: Uint8Array, canonical: Uint8Array): Buffer {
   const size = material instanceof Uint8Array ? material.length : material.symmetricKeySize;
   if (size !== 32) throw new RangeError("key material");
-  const contextHash = createHash("sha256").update(canonical).digest();
-  const kdfContext = Buffer.concat([head.subarray(SALT_AT), head.subarray(0, SALT_AT), contextHash]);
-  return kdfCounterSha256(material, kdfFixedInput("coffer/kms/v1", kdfContext, 76), 76);
+  const context = [head.subarray(SALT_AT), head.subarray(0, SALT_AT), hash("sha256", canonical, "buffer")];
+  return kdfCounter("sha512", material, kdfFixedInput("coffer/kms/v1", context, 64), 64);
 }
 
 function headerBytes(header: KmsHeader): Buffer {

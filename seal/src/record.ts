@@ -1,12 +1,12 @@
 /**
  * Metadata rows: a clear part, fingerprints that a whole page opens with one cipher call, and a sealed part that is opened
- * only when asked for; all under a MAC that also covers the store's id, the kind of row and the row's key, so a row that
- * was edited, moved or brought from another store does not open. Rolling one row back in its own place is not detected here.
+ * only when asked for; both encrypted in counter mode, all under a MAC that also covers the store's id, the kind of row and
+ * the row's key, so a row that was edited, moved or brought from another store does not open. Rolling one row back in its
+ * own place is not detected here.
  * FORMAT: docs/spec/records.md §3, §4.
  */
-import { createCipheriv, createDecipheriv, randomBytes, timingSafeEqual } from "node:crypto";
-import { asBuffer, wipe } from "./bytes.js";
-import { hkdfExpand } from "./derive.js";
+import { randomBytes, timingSafeEqual } from "node:crypto";
+import { asBuffer } from "./bytes.js";
 import { SealIntegrityError } from "./errors.js";
 import { ROW_MAC_BYTES, applyMask, macHashes, sha256 } from "./record-keys.js";
 import type { RecordKeys } from "./record-keys.js";
@@ -16,12 +16,10 @@ const FLAG_SEALED = 1;
 const FLAG_FINGERPRINTS = 2;
 const HEADER_BYTES = 8;
 const NONCE_BYTES = 16;
-const TAG_BYTES = 16;
 /** Largest fingerprint part: 256 blocks. */
 export const MAX_FINGERPRINT_BYTES = 4096;
 
 const LABEL_ROW = Buffer.from("coffer/row/v1", "latin1");
-const LABEL_ROW_SEAL = Buffer.from("coffer/row-seal/v1", "latin1");
 
 /** Where a row stands; authenticated, not stored in the row. */
 export interface RowPlace {
@@ -47,7 +45,7 @@ export interface OpenedRow {
   readonly clear: Buffer;
   /** Empty when the row has none. */
   readonly fingerprints: Buffer;
-  /** Opens the sealed part into a fresh buffer; undefined when the row has none. @throws SealIntegrityError `tag` */
+  /** Decrypts the sealed part, which the row's MAC has vouched for, into a fresh buffer; undefined when the row has none. */
   sealed(): Buffer | undefined;
 }
 
@@ -78,36 +76,47 @@ export function openRows(
   const found = Buffer.allocUnsafe(rows.length * ROW_MAC_BYTES);
   rows.forEach(({ bytes }, index) => found.set(bytes.subarray(bytes.length - ROW_MAC_BYTES), index * ROW_MAC_BYTES));
   checkMacs(macHashes(keys.mac, hashRows(start, rows)), found);
-  const unmasked = applyMask(keys.mask, parsed.map((row) => ({ nonce: row.nonce, bytes: row.masked })));
-  return parsed.map((row, index) => ({
-    version: row.version,
-    clear: row.clear,
-    fingerprints: unmasked[index] ?? Buffer.alloc(0),
-    sealed: () => openSealedPart(keys, row, Buffer.concat([start, placeEnd(rows[index]?.key ?? Buffer.alloc(0))])),
+  const fingerprints = applyMask(keys.mask, parsed.map((row) => ({ nonce: row.nonce, bytes: row.masked })));
+  return parsed.map(({ version, clear, nonce, sealed }, index) => ({
+    version,
+    clear,
+    fingerprints: fingerprints[index] ?? NO_BYTES,
+    sealed: () => (sealed === undefined ? undefined : applyMask(keys.seal, [{ nonce, bytes: sealed }])[0]),
   }));
 }
+
+const NO_BYTES = Buffer.alloc(0);
 
 /** For tests and vectors only (`@coffer/seal/testing`): a repeated nonce destroys secrecy. */
 export function sealRowWithNonce(keys: RecordKeys, place: RowPlace, parts: RowParts, nonce: Uint8Array | undefined): Buffer {
   const { version, clear, fingerprints, sealed } = parts;
   if (fingerprints !== undefined && fingerprints.length > MAX_FINGERPRINT_BYTES) throw new RangeError("fingerprints");
-  const placeBytes = Buffer.concat([placeStart(keys, place.kind), placeEnd(place.key)]);
-  const header = Buffer.alloc(HEADER_BYTES);
-  header[0] = VERSION;
-  header[1] = (sealed ? FLAG_SEALED : 0) | (fingerprints ? FLAG_FINGERPRINTS : 0);
-  header.writeUInt16BE(version, 2);
-  header.writeUInt32BE(clear.length, 4);
-  const pieces: Uint8Array[] = [header];
-  if (nonce !== undefined) pieces.push(nonce);
+  const start = placeStart(keys, place.kind);
+  const partsBytes = (fingerprints ? 2 + fingerprints.length : 0) + clear.length + (sealed?.length ?? 0);
+  const rowAt = start.length + 2 + place.key.length;
+  const endAt = rowAt + HEADER_BYTES + (nonce?.length ?? 0) + partsBytes;
+  // The place stands in front: what is hashed is one piece.
+  const out = Buffer.allocUnsafe(endAt + ROW_MAC_BYTES);
+  out.set(start);
+  out.writeUInt16BE(place.key.length, start.length);
+  out.set(place.key, start.length + 2);
+  out[rowAt] = VERSION;
+  out[rowAt + 1] = (sealed ? FLAG_SEALED : 0) | (fingerprints ? FLAG_FINGERPRINTS : 0);
+  out.writeUInt16BE(version, rowAt + 2);
+  let at = out.writeUInt32BE(clear.length, rowAt + 4);
+  const add = (bytes: Uint8Array): void => {
+    out.set(bytes, at);
+    at += bytes.length;
+  };
+  if (nonce) add(nonce);
   if (fingerprints && nonce) {
-    const length = Buffer.alloc(2);
-    length.writeUInt16BE(fingerprints.length);
-    pieces.push(length, ...applyMask(keys.mask, [{ nonce, bytes: fingerprints }]));
+    at = out.writeUInt16BE(fingerprints.length, at);
+    applyMask(keys.mask, [{ nonce, bytes: fingerprints }]).forEach(add);
   }
-  pieces.push(clear);
-  if (sealed && nonce) pieces.push(sealPart(keys, nonce, sealed, placeBytes));
-  const body = Buffer.concat(pieces);
-  return Buffer.concat([body, macHashes(keys.mac, sha256(Buffer.concat([placeBytes, body])))]);
+  add(clear);
+  if (sealed && nonce) applyMask(keys.seal, [{ nonce, bytes: sealed }]).forEach(add);
+  macHashes(keys.mac, sha256(out.subarray(0, endAt))).copy(out, endAt);
+  return out.subarray(rowAt);
 }
 
 /** SHA-256 of each row with its place in front, without its MAC; by way of one scratch buffer for the page. */
@@ -154,7 +163,7 @@ function parseRow(row: Buffer, index: number): ParsedRow {
   const clear = next(row.readUInt32BE(4));
   const rest = next(end - at);
   const sealed = (flags & FLAG_SEALED) === 0 ? undefined : rest;
-  if (sealed === undefined ? rest.length !== 0 : rest.length < TAG_BYTES) fail();
+  if (sealed === undefined && rest.length !== 0) fail();
   return { version: row.readUInt16BE(2), nonce, masked, clear, sealed };
 }
 
@@ -167,47 +176,13 @@ function checkMacs(expected: Buffer, found: Buffer): void {
   }
 }
 
-/** Key and nonce of one row's sealed part: fresh for every row written, so random nonces set no limit to their number. */
-function sealedPartKey(keys: RecordKeys, nonce: Uint8Array): Buffer {
-  return hkdfExpand(keys.seal, Buffer.concat([LABEL_ROW_SEAL, nonce]), 44);
-}
-
-function sealPart(keys: RecordKeys, nonce: Uint8Array, plain: Uint8Array, place: Uint8Array): Buffer {
-  const okm = sealedPartKey(keys, nonce);
-  const cipher = createCipheriv("aes-256-gcm", okm.subarray(0, 32), okm.subarray(32), { authTagLength: TAG_BYTES });
-  const body = cipher.setAAD(place).update(plain);
-  cipher.final();
-  wipe(okm);
-  return Buffer.concat([body, cipher.getAuthTag()]);
-}
-
-function openSealedPart(keys: RecordKeys, row: ParsedRow, place: Uint8Array): Buffer | undefined {
-  if (row.sealed === undefined) return undefined;
-  const okm = sealedPartKey(keys, row.nonce);
-  const end = row.sealed.length - TAG_BYTES;
-  const decipher = createDecipheriv("aes-256-gcm", okm.subarray(0, 32), okm.subarray(32), { authTagLength: TAG_BYTES });
-  wipe(okm);
-  decipher.setAAD(place).setAuthTag(row.sealed.subarray(end));
-  const plain = decipher.update(row.sealed.subarray(0, end));
-  try {
-    decipher.final();
-    return plain;
-  } catch {
-    wipe(plain);
-    throw new SealIntegrityError("tag", "row's sealed part");
-  }
-}
-
-/** FORMAT: "coffer/row/v1" ‖ store id (16) ‖ u8 length ‖ kind, then u16 length ‖ row key. */
+/** FORMAT: "coffer/row/v1" ‖ store id (16) ‖ u8 length ‖ kind; u16 length ‖ row key follow. Kinds are few: made once. */
 function placeStart(keys: RecordKeys, kind: string): Buffer {
+  const known = keys.places.get(kind);
+  if (known !== undefined) return known;
   const name = Buffer.from(kind, "utf8");
   if (name.length > 255) throw new RangeError("kind of row");
-  return Buffer.concat([LABEL_ROW, keys.storeId, Buffer.from([name.length]), name]);
-}
-
-function placeEnd(key: Uint8Array): Buffer {
-  const out = Buffer.allocUnsafe(2 + key.length);
-  out.writeUInt16BE(key.length, 0);
-  out.set(key, 2);
-  return out;
+  const start = Buffer.concat([LABEL_ROW, keys.storeId, Buffer.from([name.length]), name]);
+  keys.places.set(kind, start);
+  return start;
 }

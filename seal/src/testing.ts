@@ -4,7 +4,7 @@
  */
 import type { Suite } from "./suites.js";
 
-export { hkdfExpand, kdfCounterSha256 } from "./derive.js";
+export { hkdfExpand, kdfCounter } from "./derive.js";
 export { encryptKmsWithSalt } from "./kms-ciphertext.js";
 export { deriveLayerKey, layerKeyFromPrefix } from "./layer-key.js";
 export type { LayerKey } from "./layer-key.js";

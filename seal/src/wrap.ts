@@ -1,6 +1,6 @@
 /**
  * Key wrapping: one secret under one 32-byte key. Each blob has its own AES-256-GCM key, derived from the wrapping key and a
- * random salt, so one wrapping key may wrap any number of secrets, and a commitment, so a blob opens under one key only.
+ * random salt, so one wrapping key may wrap any number of secrets, used for this one message under the zero nonce, and a commitment, so a blob opens under one key only.
  * Used for key material under the root key, data keys under a bucket key, data keys under an SSE-C customer key.
  * FORMAT: docs/spec/records.md §5.
  */
@@ -20,6 +20,9 @@ const COMMITMENT_AT = SALT_AT + WRAP_SALT_BYTES;
 const COMMITMENT_BYTES = 32;
 const BODY_AT = COMMITMENT_AT + COMMITMENT_BYTES;
 const TAG_BYTES = 16;
+const KEY_BYTES = 32;
+/** FORMAT: a derived key encrypts one message, so its nonce needs no entropy. */
+const NONCE = Buffer.alloc(12);
 /** Bytes that a blob is longer than its secret. */
 export const WRAP_OVERHEAD_BYTES = BODY_AT + TAG_BYTES;
 
@@ -54,12 +57,12 @@ export function wrapKey(under: WrappingKey, secret: Uint8Array, aad: Uint8Array)
 export function unwrapKey(under: WrappingKey, blob: Uint8Array, aad: Uint8Array): Buffer {
   const bytes = asBuffer(blob);
   if (!sameBytes(wrappedUnder(bytes), under.id)) throw new SealIntegrityError("commitment", "wrapped key");
-  const { key, nonce, commitment } = deriveWrap(under, bytes.subarray(0, COMMITMENT_AT), aad);
+  const okm = deriveWrap(under, bytes.subarray(0, COMMITMENT_AT), aad);
   try {
-    if (!sameBytes(commitment, bytes.subarray(COMMITMENT_AT, BODY_AT))) {
+    if (!sameBytes(okm.subarray(KEY_BYTES), bytes.subarray(COMMITMENT_AT, BODY_AT))) {
       throw new SealIntegrityError("commitment", "wrapped key");
     }
-    const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_BYTES });
+    const decipher = createDecipheriv("aes-256-gcm", okm.subarray(0, KEY_BYTES), NONCE, { authTagLength: TAG_BYTES });
     decipher.setAAD(bytes.subarray(0, BODY_AT)).setAuthTag(bytes.subarray(bytes.length - TAG_BYTES));
     const secret = decipher.update(bytes.subarray(BODY_AT, bytes.length - TAG_BYTES));
     try {
@@ -70,7 +73,7 @@ export function unwrapKey(under: WrappingKey, blob: Uint8Array, aad: Uint8Array)
     }
     return secret;
   } finally {
-    wipe(key, nonce);
+    wipe(okm);
   }
 }
 
@@ -86,17 +89,16 @@ export function wrappedUnder(blob: Uint8Array): Buffer {
 export function wrapKeyWithSalt(under: WrappingKey, secret: Uint8Array, aad: Uint8Array, salt: Uint8Array): Buffer {
   requireLength(salt, WRAP_SALT_BYTES, "wrap salt");
   const head = Buffer.concat([Buffer.from([VERSION, SUITE]), under.id, salt]);
-  const { key, nonce, commitment } = deriveWrap(under, head, aad);
-  const header = Buffer.concat([head, commitment]);
-  const cipher = createCipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_BYTES }).setAAD(header);
+  const okm = deriveWrap(under, head, aad);
+  const header = Buffer.concat([head, okm.subarray(KEY_BYTES)]);
+  const cipher = createCipheriv("aes-256-gcm", okm.subarray(0, KEY_BYTES), NONCE, { authTagLength: TAG_BYTES }).setAAD(header);
   const body = cipher.update(secret);
   cipher.final();
-  wipe(key, nonce);
+  wipe(okm);
   return Buffer.concat([header, body, cipher.getAuthTag()]);
 }
 
-/** FORMAT: key(32) ‖ nonce(12) ‖ commitment(32) = HKDF-Expand(wrapping key, "coffer/wrap/v1" ‖ head (42 bytes) ‖ aad). */
-function deriveWrap(under: WrappingKey, head: Uint8Array, aad: Uint8Array): { key: Buffer; nonce: Buffer; commitment: Buffer } {
-  const okm = hkdfExpand(under.key, Buffer.concat([LABEL_WRAP, head, aad]), 76);
-  return { key: okm.subarray(0, 32), nonce: okm.subarray(32, 44), commitment: okm.subarray(44) };
+/** FORMAT: key(32) ‖ commitment(32) = HKDF-Expand(wrapping key, "coffer/wrap/v1" ‖ head (42 bytes) ‖ aad): one HMAC. */
+function deriveWrap(under: WrappingKey, head: Uint8Array, aad: Uint8Array): Buffer {
+  return hkdfExpand(under.key, Buffer.concat([LABEL_WRAP, head, aad]), 64);
 }

@@ -75,13 +75,12 @@ export function openKms(material: Buffer, context: Record<string, string>, blob:
     blob.subarray(53, 85),
     blob.subarray(0, 53),
     createHash("sha256").update(canonical).digest(),
-    Buffer.from("00000260", "hex"),
+    Buffer.from("00000200", "hex"),
   ]);
-  const block = (i: number): Buffer => createHmac("sha256", material).update(Buffer.from([0, 0, 0, i])).update(fixed).digest();
-  const okm = Buffer.concat([block(1), block(2), block(3)]).subarray(0, 76);
-  same(okm.subarray(44), blob.subarray(85, 117), "commitment");
+  const okm = createHmac("sha512", material).update(Buffer.from([0, 0, 0, 1])).update(fixed).digest();
+  same(okm.subarray(32), blob.subarray(85, 117), "commitment");
   const aad = Buffer.concat([blob.subarray(0, 117), canonical]);
-  return gcmOpen(okm.subarray(0, 32), okm.subarray(32, 44), blob.subarray(117), aad);
+  return gcmOpen(okm.subarray(0, 32), Buffer.alloc(12), blob.subarray(117), aad);
 }
 
 /** docs/spec/records.md §2. */
@@ -114,18 +113,17 @@ export function openRow(rootKey: Buffer, storeId: string, kind: string, key: Buf
   const clear = row.subarray(at, at + row.readUInt32BE(4));
   at += clear.length;
   if ((flags & 1) === 0) return { version: row.readUInt16BE(2), clear, fingerprints, sealed: undefined };
-  const sealKey = rootSubkey(rootKey, storeId, "record-seal");
-  const okm = expand(sealKey, Buffer.concat([ascii("coffer/row-seal/v1"), nonce]), 44);
-  const sealed = gcmOpen(okm.subarray(0, 32), okm.subarray(32), row.subarray(at, -16), place);
+  const cipher = createDecipheriv("aes-256-ctr", rootSubkey(rootKey, storeId, "record-seal"), nonce);
+  const sealed = Buffer.from(cipher.update(row.subarray(at, -16)));
   return { version: row.readUInt16BE(2), clear, fingerprints, sealed };
 }
 
 /** docs/spec/records.md §5. */
 export function unwrap(wrappingKey: Buffer, aad: Buffer, blob: Buffer): Buffer {
   same(expand(wrappingKey, ascii("coffer/key-id/v1"), 16), blob.subarray(2, 18), "key id");
-  const okm = expand(wrappingKey, Buffer.concat([ascii("coffer/wrap/v1"), blob.subarray(0, 42), aad]), 76);
-  same(okm.subarray(44), blob.subarray(42, 74), "commitment");
-  return gcmOpen(okm.subarray(0, 32), okm.subarray(32, 44), blob.subarray(74), blob.subarray(0, 74));
+  const okm = expand(wrappingKey, Buffer.concat([ascii("coffer/wrap/v1"), blob.subarray(0, 42), aad]), 64);
+  same(okm.subarray(32), blob.subarray(42, 74), "commitment");
+  return gcmOpen(okm.subarray(0, 32), Buffer.alloc(12), blob.subarray(74), blob.subarray(0, 74));
 }
 
 /** docs/spec/records.md §6. */
