@@ -114,9 +114,13 @@ class TreeBuilder {
   }
 }
 
+/** @throws XmlError for what is no qualified name: `a:`, `:b`, `a:b:c` */
 function localName(name: string): string {
   const colon = name.indexOf(":");
-  return colon < 0 ? name : name.slice(colon + 1);
+  if (colon < 0) return name;
+  const local = name.slice(colon + 1);
+  if (colon === 0 || local === "" || local.includes(":")) throw new XmlError("not a qualified name");
+  return local;
 }
 
 function attributeMap(attributes: Readonly<Record<string, string>>): ReadonlyMap<string, string> | undefined {

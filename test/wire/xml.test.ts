@@ -7,6 +7,13 @@ import { code, decode, textOf, XMLNS } from "./s3-codec.js";
 
 const deleteObjects = (xml: string): DeleteObjectsRequest => decode("POST", "/b?delete", xml) as DeleteObjectsRequest;
 
+test("a name with an empty half, or with two colons, is no XML name", () => {
+  for (const name of [":b", "a:", "a:b:c", ":"]) {
+    assert.throws(() => parseXml(Buffer.from(`<${name}/>`)), XmlError, name);
+    assert.throws(() => parseXml(Buffer.from(`<a ${name}=""/>`)), XmlError, name);
+  }
+});
+
 test("a document is read with S3's namespace, with another, with a prefix and with none", () => {
   const expected = { Objects: [{ Key: "k" }], Quiet: true };
   for (const xml of [
