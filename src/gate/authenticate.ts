@@ -34,7 +34,7 @@ const FORM_LIMIT_BYTES = 512 * 1024;
 /** Unsigned forms carry a web identity token and little else. */
 const UNSIGNED_FORM_LIMIT_BYTES = 64 * 1024;
 /** A key id that is longer is nobody's, and no key of the store either. Source: IAM `accessKeyIdType`. */
-const ACCESS_KEY_ID = /^\w{16,128}$/;
+export const ACCESS_KEY_ID = /^\w{16,128}$/;
 
 /**
  * INVARIANT: no byte of a body is read, and `100 Continue` not sent, for a caller whose access key is unknown; but unsigned

@@ -15,16 +15,19 @@ import { openBody } from "./body.js";
 import { LiveCall, type RequestFacts } from "./call.js";
 import type { Authentication, InvokeOptions } from "./contract.js";
 import type { GateDependencies } from "./dependencies.js";
-import { BODY_BUDGET_BYTES, MemoryBudget } from "./memory-budget.js";
+import { BODY_BUDGET_BYTES, busy, MemoryBudget } from "./memory-budget.js";
 import { postObject } from "./post-object.js";
+import { Refusals } from "./refusals.js";
 import type { Answer, Incoming, Receiving } from "./request.js";
 
 export class Gate {
   readonly #deps: GateDependencies;
   readonly #memory: MemoryBudget;
+  readonly #refusals: Refusals;
 
   constructor(deps: GateDependencies) {
     this.#deps = deps;
+    this.#refusals = new Refusals(deps.log);
     this.#memory = new MemoryBudget(deps.bodyBudgetBytes ?? BODY_BUDGET_BYTES);
   }
 
@@ -35,6 +38,7 @@ export class Gate {
     try {
       const routed = route(head, this.#deps.routing);
       if (routed.kind === "operational") return await incoming.operational(routed);
+      if (incoming.overloaded === true) throw busy(state.service);
       if (routed.kind === "preflight") throw new ServiceError("AccessForbidden", "CORSResponse: CORS is not enabled for this bucket.", { status: 403 });
       const memory = this.#memory.hold();
       try {
@@ -43,8 +47,14 @@ export class Gate {
         memory.release();
       }
     } catch (error) {
-      return this.#failure(error, head, state);
+      return this.#failure(error, incoming, state);
     }
+  }
+
+  /** A refusal in the words of the service addressed, for a request that the server room ends by itself. */
+  refusal(head: RequestHead, error: ServiceError): Answer {
+    const state = { service: errorServiceOf(head), requestId: undefined };
+    return encodeError(state.service, error, { ...idsOf(state), resource: resourceOf(head), isHead: head.method === "HEAD" });
   }
 
   /** Runs an operation as `principal` without a request: seeding, jobs. Authorized and audited like any other. */
@@ -104,11 +114,11 @@ export class Gate {
     return this.#deps.regions[0] ?? "us-east-1";
   }
 
-  #failure(thrown: unknown, head: RequestHead, state: RequestState): Answer {
+  #failure(thrown: unknown, { head, sourceIp }: Incoming, state: RequestState): Answer {
     const ids = idsOf(state);
     const error = thrown instanceof ServiceError ? thrown : this.#internalError(thrown, state, ids);
-    const resource = decodeURIComponentSafely(head.target.split("?")[0] ?? "/");
-    const answer = encodeError(state.service, error, { ...ids, resource, isHead: head.method === "HEAD" });
+    const answer = encodeError(state.service, error, { ...ids, resource: resourceOf(head), isHead: head.method === "HEAD" });
+    this.#refusals.note(error, head, sourceIp, ids.requestId);
     this.#answered(state, answer.status, error.code);
     return answer;
   }
@@ -137,7 +147,7 @@ interface RequestState {
 }
 
 /** S3's ids look like `0A49CE4060975EAC`; the others are UUIDs. Decided once the service is known. */
-function idsOf(state: RequestState): ResponseIds {
+function idsOf(state: Pick<RequestState, "service" | "requestId">): ResponseIds {
   state.requestId ??= state.service === "s3" || state.service === "s3-control" ? randomBase32(16) : uuid();
   return { requestId: state.requestId, hostId: Buffer.from(`coffer/${state.requestId}`, "utf8").toString("base64") };
 }
@@ -171,6 +181,8 @@ function unsupported({ service, operation }: RoutedOperation): ServiceError {
       return new ServiceError("InvalidAction", `The action ${operation} is not implemented by this server.`, { status: 400 });
   }
 }
+
+const resourceOf = ({ target }: RequestHead): string => decodeURIComponentSafely(target.split("?")[0] ?? "/");
 
 function decodeURIComponentSafely(path: string): string {
   try {

@@ -47,7 +47,8 @@ function announced({ headers }: RequestHead, limitBytes: number): number {
   return headers["transfer-encoding"] === undefined ? 0 : limitBytes;
 }
 
-function busy(service: Service): ServiceError {
+/** In each service's words, that it has no room for the request now. */
+export function busy(service: Service): ServiceError {
   switch (service) {
     case "s3":
     case "s3-control":

@@ -13,6 +13,8 @@ export interface Incoming {
   readonly secureEnoughForSse: boolean;
   readonly tlsVersion: string | undefined;
   readonly signal: AbortSignal;
+  /** Its client has as many requests under way as it may: it is told to slow down. */
+  readonly overloaded?: boolean;
   /** Answers `/-/…`. */
   readonly operational: (routed: RoutedOperational) => Promise<Answer>;
 }

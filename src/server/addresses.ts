@@ -35,5 +35,18 @@ export function unmapped(address: string): string {
   return match?.[1] ?? plain;
 }
 
+/** The eight groups of an IPv6 address, without leading zeros. */
+export function expandedIpv6(address: string): readonly string[] {
+  const plain = address.split("%")[0] ?? address;
+  const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(plain);
+  const word = (high: string | undefined, low: string | undefined): string => (Number(high) * 256 + Number(low)).toString(16);
+  const text = dotted === null ? plain : `${dotted[1]}${word(dotted[2], dotted[3])}:${word(dotted[4], dotted[5])}`;
+  const [head = "", tail] = text.split("::");
+  const groups = (part: string): string[] => (part === "" ? [] : part.split(":").map((group) => parseInt(group, 16).toString(16)));
+  if (tail === undefined) return groups(head);
+  const [before, behind] = [groups(head), groups(tail)];
+  return [...before, ...Array.from({ length: 8 - before.length - behind.length }, () => "0"), ...behind];
+}
+
 const LOOPBACK = addressSet(["127.0.0.0/8", "::1/128"]);
 export const isLoopback = (address: string): boolean => LOOPBACK.has(address);

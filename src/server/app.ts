@@ -26,6 +26,7 @@ import { openRoom, roomOperations } from "../objects/operations.js";
 import { newOrphanSearch, orphanStep, sweepStep } from "../objects/sweep.js";
 import { createRecords } from "../stores/record-table.js";
 import type { Config } from "./config.js";
+import { graceMsOf } from "./limits.js";
 import { Metrics } from "./metrics.js";
 import { kmsEvent, lifecycleEvent } from "./service-events.js";
 import { openStorage, type Storage } from "./storage.js";
@@ -83,7 +84,7 @@ export async function openApp(config: Config, clock: Clock, log: Log): Promise<A
       regions: config.regions,
       newBucketDefaults: config.newBucketDefaults,
       sseCOnNewBuckets: config.sseCOnNewBuckets,
-      limits: DEFAULT_LIMITS,
+      limits: { ...DEFAULT_LIMITS, graceMs: graceMsOf(config) },
     },
   });
   const registry = new Registry([

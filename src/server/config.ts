@@ -4,6 +4,7 @@ import { homedir } from "node:os";
 import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { parse as parseYaml } from "yaml";
+import { MINUTE_MS } from "../lib/clock.js";
 import type { LogLevel } from "../lib/log.js";
 import { Secret } from "../lib/secret.js";
 import { addressSet, type AddressSet } from "./addresses.js";
@@ -33,6 +34,12 @@ export interface Config {
   readonly domains: readonly string[];
   readonly trustedProxies: AddressSet;
   readonly insecureSseFrom: AddressSet;
+  /** Beside loopback. */
+  readonly metricsFrom: AddressSet;
+  /** Of one worker. */
+  readonly maxConnections: number;
+  readonly maxRequestsPerClient: number;
+  readonly longestAnswerMs: number;
   readonly auditDir: string;
   readonly auditMaxFileBytes: number;
   readonly newBucketDefaults: "aws" | "open";
@@ -80,6 +87,10 @@ export function loadConfig(flags: RawOptions, environment: NodeJS.ProcessEnv): C
     domains: values.list("domain"),
     trustedProxies: cidrs(values, "trusted-proxies"),
     insecureSseFrom: cidrs(values, "insecure-sse-from"),
+    metricsFrom: cidrs(values, "metrics-from"),
+    maxConnections: values.count("max-connections") ?? 0,
+    maxRequestsPerClient: values.count("max-requests-per-client") ?? 0,
+    longestAnswerMs: (values.count("longest-answer-minutes") ?? 0) * MINUTE_MS,
     auditDir: resolve(values.text("audit-dir") ?? join(dataDir, "audit")),
     auditMaxFileBytes: values.size("audit-max-file-size"),
     newBucketDefaults: values.text("new-bucket-defaults") as "aws" | "open",
@@ -137,7 +148,8 @@ class Values {
   count(name: string): number | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;
-    if (!/^[1-9]\d{0,2}$/.test(value)) throw new ConfigError(`${name}: expected a number from 1 to 999`);
+    const { max = 999 } = specOf(name);
+    if (!/^[1-9]\d{0,8}$/.test(value) || Number(value) > max) throw new ConfigError(`${name}: expected a number from 1 to ${max}`);
     return Number(value);
   }
 

@@ -14,11 +14,14 @@ export interface ConnectionFacts {
   readonly tlsVersion: string | undefined;
   /** SSE-KMS and SSE-C may travel: secure, purely local, or from an announced network. */
   readonly secureEnoughForSse: boolean;
+  /** A client on this machine, or one of the networks that the operator named. */
+  readonly metricsAllowed: boolean;
 }
 
 export interface ConnectionRules {
   readonly trustedProxies: AddressSet;
   readonly insecureSseFrom: AddressSet;
+  readonly metricsFrom: AddressSet;
 }
 
 /** Beside `X-Forwarded-*`: what proxies leave in a request. */
@@ -32,11 +35,13 @@ export function connectionFacts(request: IncomingMessage, rules: ConnectionRules
   const secure = tls || (trusted && request.headers["x-forwarded-proto"] === "https");
   const forwarded = Object.keys(request.headers).some((name) => FORWARDING.has(name) || name.startsWith("x-forwarded-"));
   const local = isLoopback(peer) && isLoopback(unmapped(socket.localAddress ?? "")) && !forwarded;
+  const sourceIp = (trusted ? forwardedFor(request, rules.trustedProxies) : undefined) ?? (peer === "" ? undefined : peer);
   return {
-    sourceIp: (trusted ? forwardedFor(request, rules.trustedProxies) : undefined) ?? (peer === "" ? undefined : peer),
+    sourceIp,
     secure,
     tlsVersion: tls ? socket.getProtocol()?.replace("TLSv", "") : undefined,
     secureEnoughForSse: secure || local || rules.insecureSseFrom.has(peer),
+    metricsAllowed: local || rules.metricsFrom.has(sourceIp ?? ""),
   };
 }
 

@@ -5,17 +5,23 @@ import type { GateEvent } from "../gate/dependencies.js";
 import type { Incoming } from "../gate/request.js";
 import { isIntegrityError } from "../lib/errors.js";
 import type { Log } from "../lib/log.js";
+import { requestTimeout } from "../wire/payload.js";
 import type { RequestHead } from "../wire/types.js";
+import type { Counts } from "./clients.js";
 import { connectionFacts, type ConnectionRules } from "./connection.js";
 import type { Handler } from "./listen.js";
 import type { Metrics } from "./metrics.js";
 import type { Operational } from "./operational.js";
+import type { Pace } from "./pace.js";
 import { respond } from "./respond.js";
 
 export interface HandlerDependencies {
   readonly gate: Gate;
   readonly rules: ConnectionRules;
   readonly operational: Operational;
+  readonly pace: Pace;
+  /** Requests under way, by client. */
+  readonly clients: Counts;
   readonly metrics: Metrics;
   readonly log: Log;
 }
@@ -24,8 +30,11 @@ export interface HandlerDependencies {
 export function createHandler(deps: HandlerDependencies): Handler {
   return async (request, response, continueRequested) => {
     let requestId: string | undefined;
+    let leave: (() => void) | undefined;
     try {
-      const { incoming, continueUnsent } = incomingOf(deps, request, response, continueRequested);
+      const received = incomingOf(deps, request, response, continueRequested);
+      const { incoming, continueUnsent } = received;
+      leave = received.leave;
       const answer = await deps.gate.handle(incoming);
       requestId = answer.headers["x-amz-request-id"];
       await respond(request, response, answer, continueUnsent());
@@ -35,6 +44,8 @@ export function createHandler(deps: HandlerDependencies): Handler {
       deps.log.error({ err: error, requestId }, "answer broken off");
       // Nothing more can be said on this connection; a client must not wait for it.
       if (!response.writableEnded) response.destroy();
+    } finally {
+      leave?.();
     }
   };
 }
@@ -43,6 +54,8 @@ interface Received {
   readonly incoming: Incoming;
   /** Does the client still wait for `100 Continue`? */
   continueUnsent(): boolean;
+  /** The request is over: its client may send another. */
+  leave(): void;
 }
 
 function incomingOf(
@@ -53,13 +66,15 @@ function incomingOf(
 ): Received {
   const aborter = new AbortController();
   let continueUnsent = continueRequested;
+  const { metricsAllowed, ...known } = facts(request, deps.rules);
+  const leaveClient = deps.clients.enter(known.sourceIp ?? "");
   // Only when the answer is not out: aborting costs more than a small GET's cipher.
   response.once("close", () => {
     if (!response.writableFinished) aborter.abort();
   });
   response.on("error", (error) => deps.log.debug({ reason: error.message }, "client went away"));
   const incoming: Incoming = {
-    ...facts(request, deps.rules),
+    ...known,
     body: request as AsyncIterable<Buffer>,
     sendContinue: () => {
       if (!continueUnsent) return;
@@ -67,15 +82,35 @@ function incomingOf(
       response.writeContinue();
     },
     signal: aborter.signal,
-    operational: (routed) => deps.operational(routed),
+    overloaded: leaveClient === undefined,
+    operational: (routed) => deps.operational(routed, metricsAllowed),
   };
-  return { incoming, continueUnsent: () => continueUnsent };
+  const unsent = (): boolean => continueUnsent;
+  const timeOut = (): void => timeOutOf(deps, request, response, known.head);
+  const unwatch = deps.pace.watch({ request, response, continueUnsent: unsent, timeOut });
+  return {
+    incoming,
+    continueUnsent: unsent,
+    leave: () => {
+      unwatch();
+      leaveClient?.();
+    },
+  };
+}
+
+/** The body is given up with the very error that is answered: it is what the audit line then says. */
+function timeOutOf(deps: HandlerDependencies, request: IncomingMessage, response: ServerResponse, head: RequestHead): void {
+  if (response.headersSent || response.destroyed) return;
+  const error = requestTimeout();
+  const { status, headers, body } = deps.gate.refusal(head, error);
+  response.writeHead(status, { ...headers, connection: "close" });
+  response.end(body instanceof Uint8Array ? body : undefined, () => request.destroy(error));
 }
 
 function facts(
   request: IncomingMessage,
   rules: ConnectionRules,
-): Pick<Incoming, "head" | "sourceIp" | "secureEnoughForSse" | "tlsVersion"> {
+): Pick<Incoming, "head" | "sourceIp" | "secureEnoughForSse" | "tlsVersion"> & { readonly metricsAllowed: boolean } {
   const connection = connectionFacts(request, rules);
   const head: RequestHead = {
     method: request.method ?? "",
@@ -89,5 +124,6 @@ function facts(
     sourceIp: connection.sourceIp,
     secureEnoughForSse: connection.secureEnoughForSse,
     tlsVersion: connection.tlsVersion,
+    metricsAllowed: connection.metricsAllowed,
   };
 }

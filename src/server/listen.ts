@@ -13,28 +13,28 @@ import { createServer as createHttpsServer, type Server as HttpsServer } from "n
 import type { AddressInfo } from "node:net";
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
-import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../lib/clock.js";
+import { SECOND_MS } from "../lib/clock.js";
 import type { Log } from "../lib/log.js";
+import { Occasional } from "../lib/occasional.js";
+import { unmapped, type AddressSet } from "./addresses.js";
+import type { Counts } from "./clients.js";
 import { ConfigError, type HostPort } from "./config.js";
+import { DEFAULT_LIMITS, type ServerLimits } from "./limits.js";
 import { loadCredentials, watchCredentials, type TlsMaterial } from "./tls.js";
 import { Turns } from "./turns.js";
 
 /** Answers one request; never throws. `continueRequested`: the client waits for `100 Continue`. */
 export type Handler = (request: IncomingMessage, response: ServerResponse, continueRequested: boolean) => Promise<void>;
 
-const LIMITS = {
-  maxHeaderSize: 64 * 1024,
-  headersTimeout: 30 * SECOND_MS,
-  /** Whole requests may take long (5 GiB over a thin line); idle sockets may not. */
-  requestTimeout: 24 * HOUR_MS,
-  keepAliveTimeout: 65 * SECOND_MS,
-  connectionsCheckingInterval: 10 * SECOND_MS,
-} as const;
-const IDLE_SOCKET_MS = 2 * MINUTE_MS;
 /** How long a drain waits for work whose client has gone. */
 const ABANDONED_MS = 5 * SECOND_MS;
-/** Beyond this, connections are refused rather than files of objects. */
-const MAX_CONNECTIONS = 10_000;
+/** What a listener needs beside its address. */
+export interface ListenOptions {
+  readonly limits?: ServerLimits;
+  /** Connections by peer: one count for all listeners of the process. Proxies that are trusted stand for many clients. */
+  readonly peers?: { readonly counts: Counts; readonly trusted: AddressSet };
+  readonly log?: Log;
+}
 
 export interface Listener {
   /** E.g. `http://127.0.0.1:9000`. */
@@ -43,14 +43,22 @@ export interface Listener {
   drain(graceMs: number): Promise<void>;
 }
 
-export async function listenHttp(address: HostPort, handler: Handler): Promise<Listener> {
-  const server = createHttpServer(LIMITS);
+export async function listenHttp(address: HostPort, handler: Handler, options: ListenOptions = {}): Promise<Listener> {
+  const { limits = DEFAULT_LIMITS } = options;
+  const server = createHttpServer(limits.http);
+  bound(server, { limits, ...options });
   return start(server, "http", address, handler, () => {});
 }
 
-export async function listenHttps(address: HostPort, material: TlsMaterial, handler: Handler, log: Log): Promise<Listener> {
+export async function listenHttps(
+  address: HostPort,
+  material: TlsMaterial,
+  handler: Handler,
+  options: ListenOptions & { readonly log: Log },
+): Promise<Listener> {
+  const { limits = DEFAULT_LIMITS, log } = options;
   const server: HttpsServer = createHttpsServer({
-    ...LIMITS,
+    ...limits.http,
     ...loadCredentials(material),
     minVersion: "TLSv1.2",
     handshakeTimeout: 10 * SECOND_MS,
@@ -60,7 +68,30 @@ export async function listenHttps(address: HostPort, material: TlsMaterial, hand
     (credentials) => server.setSecureContext({ ...credentials, minVersion: "TLSv1.2" }),
     log,
   );
+  bound(server, { limits, ...options });
   return start(server, "https", address, handler, stop);
+}
+
+/** Limits of connections, and of what they may leave undone. */
+function bound(server: Server | HttpsServer, { limits, peers, log }: ListenOptions & { readonly limits: ServerLimits }): void {
+  const lines = new Occasional(1);
+  const refused = (sourceIp: string | undefined, why: string): void => {
+    const passed = lines.pass(performance.now());
+    if (passed !== undefined) log?.warn({ sourceIp, ...passed }, `connection refused: ${why}`);
+  };
+  // Unlimited here, where Node would drop what is too much; the wire counts them and refuses.
+  server.maxHeadersCount = 0;
+  server.maxConnections = limits.maxConnections;
+  server.setTimeout(limits.idleSocketMs);
+  server.on("drop", (from) => refused(from?.remoteAddress, "as many as --max-connections are open"));
+  server.on("connection", (socket) => {
+    const peer = unmapped(socket.remoteAddress ?? "");
+    if (peers === undefined || peers.trusted.has(peer)) return;
+    const leave = peers.counts.enter(peer);
+    if (leave !== undefined) return void socket.once("close", leave);
+    refused(peer, "this peer has half of --max-connections");
+    socket.destroy();
+  });
 }
 
 async function start(
@@ -94,10 +125,6 @@ async function start(
     (continueRequested: boolean): RequestListener =>
     (request, response) =>
       turns.take(request.socket, response, () => run(request, response, continueRequested));
-  // Unlimited here, where Node would drop what is too much; the wire counts them and refuses.
-  server.maxHeadersCount = 0;
-  server.maxConnections = MAX_CONNECTIONS;
-  server.setTimeout(IDLE_SOCKET_MS);
   server.on("request", serve(false));
   server.on("checkContinue", serve(true));
   server.listen({ host, port, backlog: 1024 });
@@ -107,10 +134,10 @@ async function start(
     onClose();
     throw new ConfigError(`cannot listen on ${host}:${port}: ${(cause as Error).message}`, { cause });
   }
-  const bound = server.address() as AddressInfo;
+  const at = server.address() as AddressInfo;
   const shown = host.includes(":") ? `[${host}]` : host === "0.0.0.0" ? "127.0.0.1" : host;
   return {
-    url: `${scheme}://${shown}:${bound.port}`,
+    url: `${scheme}://${shown}:${at.port}`,
     drain: async (graceMs) => {
       draining = true;
       onClose();

@@ -7,11 +7,12 @@ import { metricsText, type Metrics } from "./metrics.js";
 /** A store that takes longer does not serve. */
 const READY_WITHIN_MS = 2 * SECOND_MS;
 
-export type Operational = (routed: RoutedOperational) => Promise<Answer>;
+/** @param metricsAllowed may the one who asks see numbers of operations and errors? */
+export type Operational = (routed: RoutedOperational, metricsAllowed: boolean) => Promise<Answer>;
 
 /** @param ready resolves when keys are unsealed and the store answers; rejects with the reason otherwise */
 export function createOperational(metrics: Metrics, ready: () => Promise<void>): Operational {
-  return async ({ rawPath, method }) => {
+  return async ({ rawPath, method }, metricsAllowed) => {
     if (method !== "GET" && method !== "HEAD") return text(405, "method not allowed\n");
     switch (rawPath) {
       case "/-/live":
@@ -22,6 +23,7 @@ export function createOperational(metrics: Metrics, ready: () => Promise<void>):
           (error: Error) => text(503, `not ready: ${error.message}\n`),
         );
       case "/-/metrics":
+        if (!metricsAllowed) return text(403, "metrics are for loopback, and for the networks of --metrics-from\n");
         return text(200, await metricsText(metrics), "text/plain; version=0.0.4; charset=utf-8");
       default:
         return text(404, "not found\n");

@@ -11,6 +11,8 @@ export interface OptionSpec {
   readonly name: string;
   readonly kind: OptionKind;
   readonly about: string;
+  /** Of a count; default 999. */
+  readonly max?: number;
   /** As it would be typed; absent = unset. */
   readonly fallback?: string;
   readonly choices?: readonly string[];
@@ -49,6 +51,36 @@ export const OPTIONS: readonly OptionSpec[] = [
   { name: "domain", kind: "list", hint: "NAME…", about: "further host names for BUCKET.NAME addressing" },
   { name: "trusted-proxies", kind: "list", hint: "CIDR…", about: "peers whose X-Forwarded-Proto and X-Forwarded-For count" },
   { name: "insecure-sse-from", kind: "list", hint: "CIDR…", about: "peers that may use SSE-KMS and SSE-C over clear HTTP" },
+  {
+    name: "metrics-from",
+    kind: "list",
+    hint: "CIDR…",
+    about: "peers beside loopback that may read /-/metrics",
+  },
+  {
+    name: "max-connections",
+    kind: "count",
+    hint: "N",
+    max: 100_000,
+    fallback: "1024",
+    about: "connections of one worker; one peer may hold half of them",
+  },
+  {
+    name: "max-requests-per-client",
+    kind: "count",
+    hint: "N",
+    max: 100_000,
+    fallback: "256",
+    about: "requests of one address at once, in one worker; more are told SlowDown",
+  },
+  {
+    name: "longest-answer-minutes",
+    kind: "count",
+    hint: "N",
+    max: 10_080,
+    fallback: "55",
+    about: "an answer that takes longer is broken off; deleted data stays five minutes longer, for those who still read it",
+  },
   { name: "audit-dir", kind: "path", hint: "DIR", about: "audit log (default: audit/ in the data directory)" },
   {
     name: "audit-max-file-size",

@@ -14,7 +14,8 @@ export async function respond(
   answer: Answer,
   continueUnsent: boolean,
 ): Promise<void> {
-  if (response.destroyed) return discard(answer);
+  // Gone, or answered already: the body was too slow.
+  if (response.destroyed || response.headersSent) return discard(answer);
   closeAfterUnreadBody(request, response, continueUnsent);
   const { body } = answer;
   try {

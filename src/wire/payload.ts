@@ -228,7 +228,7 @@ function deadline(ms: number): Deadline {
   };
 }
 
-function requestTimeout(): ServiceError {
+export function requestTimeout(): ServiceError {
   const message = "Your socket connection to the server was not read from or written to within the timeout period. Idle connections will be closed.";
   return new ServiceError("RequestTimeout", message, { status: 400 });
 }

@@ -69,7 +69,7 @@ export function scopeServiceOf(head: RequestHead): string | undefined {
 const MAX_CREDENTIAL_LENGTH = 512;
 
 /** `AKIA…/20260101/us-east-1/s3/aws4_request`, from header or query; only looked at, proven elsewhere. */
-function credentialOf(head: RequestHead): string | undefined {
+export function credentialOf(head: RequestHead): string | undefined {
   const header = head.headers.authorization ?? "";
   const at = header.indexOf("Credential=");
   if (at >= 0) return /^[^,\s]*/.exec(header.slice(at + 11, at + 11 + MAX_CREDENTIAL_LENGTH))?.[0];

@@ -7,18 +7,23 @@ import type { Gate } from "../../src/gate/gate.js";
 import type { Answer, Incoming } from "../../src/gate/request.js";
 import { silentLog } from "../../src/lib/log.js";
 import { addressSet } from "../../src/server/addresses.js";
+import { Counts } from "../../src/server/clients.js";
 import { createHandler } from "../../src/server/handler.js";
+import { DEFAULT_LIMITS } from "../../src/server/limits.js";
 import { listenHttp } from "../../src/server/listen.js";
 import { Metrics } from "../../src/server/metrics.js";
+import { Pace } from "../../src/server/pace.js";
 import { answers, Wire } from "./support.js";
 
-const rules = { trustedProxies: addressSet([]), insecureSseFrom: addressSet([]) };
+const rules = { trustedProxies: addressSet([]), insecureSseFrom: addressSet([]), metricsFrom: addressSet([]) };
 const metrics = new Metrics();
 
 /** A listener whose gate is `handle`. */
 async function serving(handle: (incoming: Incoming) => Promise<Answer>) {
   const gate = { handle } as unknown as Gate;
-  const handler = createHandler({ gate, rules, metrics, log: silentLog, operational: () => assert.fail("not operational") });
+  const handler = createHandler({
+    gate, rules, metrics, pace: new Pace(DEFAULT_LIMITS.pace, () => {}), clients: new Counts(256), log: silentLog, operational: () => assert.fail("not operational"),
+  });
   const listener = await listenHttp({ host: "127.0.0.1", port: 0 }, handler);
   return { port: Number(new URL(listener.url).port), drain: (ms: number) => listener.drain(ms) };
 }

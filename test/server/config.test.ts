@@ -25,7 +25,7 @@ test("flag beats environment beats file beats default", () => {
 
 test("every option of the schema can come from flag, environment and file", () => {
   const samples: Record<string, string> = {
-    count: "3", switch: "true", address: "127.0.0.1:1", list: "10.0.0.0/8", path: "/tmp/x", text: "us-east-2",
+    count: "3", size: "3M", switch: "true", address: "127.0.0.1:1", list: "10.0.0.0/8", path: "/tmp/x", text: "us-east-2",
   };
   const special: Record<string, string> = {
     "account-id": "123456789012", "root-access-key-id": "AKIAEXAMPLE1234567", "root-secret-access-key": "0123456789abcdef0123",

@@ -8,7 +8,7 @@ const ask = async (ready: () => Promise<void>, rawPath = "/-/ready"): Promise<[n
   const { status, body } = await createOperational(
     metrics,
     ready,
-  )({ kind: "operational", rawPath, query: new Map(), method: "GET" });
+  )({ kind: "operational", rawPath, query: new Map(), method: "GET" }, true);
   return [status, body instanceof Uint8Array ? Buffer.from(body).toString("utf8") : ""];
 };
 

@@ -8,6 +8,7 @@ import { systemClock } from "../../src/lib/clock.js";
 import type { Log } from "../../src/lib/log.js";
 import { openApp, type App } from "../../src/server/app.js";
 import { loadConfig } from "../../src/server/config.js";
+import { limitsOf, type ServerLimits } from "../../src/server/limits.js";
 import { startWorker } from "../../src/server/worker.js";
 import { presignTarget, signHeaders, type Credentials, type Signer } from "../../src/wire/sign.js";
 
@@ -22,8 +23,13 @@ export interface Attacked {
   stop(): Promise<void>;
 }
 
-/** @param disk keep data in a throw-away directory instead of memory, audit log included */
-export async function startHere(flags: Readonly<Record<string, string | boolean>> = {}, disk = false): Promise<Attacked & { directory: string }> {
+/**
+ * @param disk keep data in a throw-away directory instead of memory, audit log included
+ * @param limits other than the usual ones: times that a test can wait for
+ */
+export async function startHere(
+  flags: Readonly<Record<string, string | boolean>> = {}, disk = false, limits: (usual: ServerLimits) => ServerLimits = (usual) => usual,
+): Promise<Attacked & { directory: string }> {
   const directory = mkdtempSync(join(tmpdir(), "coffer-attack-"));
   const place = disk ? { workers: "1" } : { memory: true };
   const config = loadConfig({
@@ -36,7 +42,7 @@ export async function startHere(flags: Readonly<Record<string, string | boolean>
   const log: Log = { debug: note("debug"), info: note("info"), warn: note("warn"), error: note("error") };
   const app = await openApp(config, systemClock, log);
   await app.iam.seed.ensureAccount(config.accountId);
-  const worker = await startWorker(config, app, undefined, log);
+  const worker = await startWorker(config, app, undefined, log, limits(limitsOf(config)));
   const port = Number(new URL(worker.urls.httpUrl ?? "").port);
   return {
     app, port, logged, directory,

@@ -71,7 +71,7 @@ test("a certificate and a key that are no pair stop the start", withDirectory((d
 test("a changed certificate is taken up by a running server", withDirectory(async (directory) => {
   const config = configIn(directory, { "tls-listen": "127.0.0.1:0" });
   const material = ensureTlsMaterial(config, NOW);
-  const listener = await listenHttps({ host: "127.0.0.1", port: 0 }, material, async (_request, response) => void response.end("ok"), silentLog);
+  const listener = await listenHttps({ host: "127.0.0.1", port: 0 }, material, async (_request, response) => void response.end("ok"), { log: silentLog });
   const fingerprint = (): Promise<string> => new Promise((resolve, reject) => {
     get(listener.url, { ca: readFileSync(material.caFile ?? ""), agent: false }, (response) => {
       response.resume();
