@@ -5,15 +5,14 @@
  * resolves (no overlapping sync). A read begins with a fresh snapshot and gives it back in the same turn: no snapshot is
  * held over an `await`, so free pages are reused; long readers beside overlapping syncs are where LMDB was seen to fail.
  *
- * LMDB gives an environment up for good when its meta page could not be written (MDB_PANIC), and lmdb-js then never answers
- * a write again. So before each transaction, and after each failure, it is asked whether it still lives; one that does not
- * is closed and opened again, which finds the last commit whose meta page is there.
+ * An environment that had a fatal error never answers a write again (lmdb-environment.ts). So before each transaction, and
+ * after each failure, it is asked whether it still lives; a dead one is closed and opened again.
  *
  * FORMAT: database `rows`: key → stamp as little-endian float64 (lmdb-js's "version") ‖ bytes; database `meta`: `stamp`
  * → last stamp given out, u64 big-endian. docs/spec/data-directory.md §2.
  */
 import { mkdir } from "node:fs/promises";
-import { getLastVersion, open, type Database, type RootDatabase } from "lmdb";
+import { getLastVersion } from "lmdb";
 import { checkBatch, checkKey, checkQuery, seekable } from "./batch.js";
 import { collectGroups } from "./groups.js";
 import { asBuffer } from "./byte-order.js";
@@ -32,10 +31,7 @@ import {
   type Value,
 } from "./contract.js";
 import { syncDirectory } from "./data-directory.js";
-
-/** Address space reserved at once, so that growing hardly ever moves the map; beyond it the engine grows by itself. */
-const MAP_BYTES = 256 * 1024 ** 3;
-const STAMP_KEY = Buffer.from("stamp");
+import { lives, openEnvironment, STAMP_KEY, type Bytes, type Environment } from "./lmdb-environment.js";
 
 /**
  * Opens the store in `directory`, which is made (0700) when missing.
@@ -49,46 +45,6 @@ export async function lmdbMetadataStore(directory: string): Promise<MetadataStor
     return new LmdbMetadataStore(directory, opened);
   } catch (error) {
     throw new StoreError("the metadata store cannot be opened", { cause: error });
-  }
-}
-
-type Bytes = Database<Buffer, Uint8Array>;
-
-interface Environment {
-  readonly env: RootDatabase;
-  readonly rows: Bytes;
-  readonly meta: Bytes;
-}
-
-function openEnvironment(directory: string): Environment {
-  const env = open({
-    path: directory,
-    noSubdir: false,
-    maxDbs: 4,
-    mapSize: MAP_BYTES,
-    // INVARIANT: a commit that resolved is on disk (no overlapping sync), and freed pages are zeroed before reuse.
-    overlappingSync: false,
-    noMemInit: false,
-    // lmdb-js's own batching leaves a promise of its own unhandled when a commit fails: ENOSPC would end the process.
-    eventTurnBatching: false,
-    keyEncoding: "binary",
-    encoding: "binary",
-  });
-  const rows = env.openDB<Buffer, Uint8Array>({ name: "rows", keyEncoding: "binary", encoding: "binary", useVersions: true });
-  const meta = env.openDB<Buffer, Uint8Array>({ name: "meta", keyEncoding: "binary", encoding: "binary" });
-  return { env, rows, meta };
-}
-
-/** Does it still answer? One that had a fatal error never does again. */
-function lives({ env, meta }: Environment): boolean {
-  try {
-    env.resetReadTxn();
-    meta.getBinary(STAMP_KEY);
-    return true;
-  } catch {
-    return false;
-  } finally {
-    env.resetReadTxn();
   }
 }
 
@@ -108,11 +64,13 @@ class LmdbMetadataStore implements MetadataStore {
 
   async get(keys: readonly Uint8Array[]): Promise<(Value | undefined)[]> {
     keys.forEach(checkKey);
+    if (this.#opened === undefined) await this.#revive();
     return this.#read(({ rows }) => keys.map((key) => valueOf(rows, key)));
   }
 
   async range(query: RangeQuery): Promise<Entry[]> {
     checkQuery(query);
+    if (this.#opened === undefined) await this.#revive();
     const { limit } = query;
     const [from, to] = [seekable(query.from), seekable(query.to)];
     if (Buffer.compare(from, to) >= 0) return this.#read(() => []);
@@ -128,6 +86,7 @@ class LmdbMetadataStore implements MetadataStore {
 
   async groups(query: GroupsQuery): Promise<GroupsItem[]> {
     checkQuery(query);
+    if (this.#opened === undefined) await this.#revive();
     return this.#read(({ rows }) => collectGroups(query, (from, to) => scan(rows, from, to)));
   }
 
@@ -180,6 +139,7 @@ class LmdbMetadataStore implements MetadataStore {
 
   /** Opens an environment again that is dead; does nothing to one that lives. Never rejects: the next use tells. */
   #revive(): Promise<void> {
+    if (this.#closed && this.#opened === undefined) return DONE;
     if (this.#reviving === undefined && this.#opened !== undefined && lives(this.#opened)) return DONE;
     return (this.#reviving ??= this.#openAgain().finally(() => {
       this.#reviving = undefined;
