@@ -5,6 +5,7 @@ import { checkKey, findBucket } from "./buckets.js";
 import { parseCopySource, type CopySource } from "./copy-source.js";
 import type { Room } from "./deps.js";
 import type { CustomerHeaders } from "./encryption.js";
+import { invalidRequest } from "./errors.js";
 import { checkCopySource, type CopyConditions } from "./preconditions.js";
 import { findIn, GET_OBJECT, onVersion, requireObject, type PresentObject, type ReadFacts } from "./read-facts.js";
 import { checkVersionId } from "./version-ids.js";
@@ -35,8 +36,11 @@ export async function findSource(room: Room, call: Call, input: SourceInput): Pr
 export const sourcePermission = (room: Room, call: Call, facts: SourceFacts): Permission =>
   onVersion(room, call, facts, GET_OBJECT);
 
-/** Existence and `x-amz-copy-source-if-*`. @throws ServiceError NoSuchKey, PreconditionFailed … */
+/** Existence and `x-amz-copy-source-if-*`. @throws ServiceError NoSuchKey, PreconditionFailed, InvalidRequest (a marker) … */
 export async function requireSource(room: Room, call: Call, input: SourceInput, facts: ReadFacts): Promise<PresentObject> {
+  if (facts.versionId !== undefined && facts.version?.record.marker === true) {
+    throw invalidRequest("The source of a copy request may not specifically refer to a delete marker by version id.");
+  }
   const present = await requireObject(room, call, facts);
   checkCopySource(input, { etag: present.prints.etag, modifiedMs: present.version.record.modifiedMs });
   return present;

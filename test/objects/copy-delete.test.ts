@@ -156,3 +156,19 @@ test("tags are put, read and deleted, on any version, with S3's rules", async ()
   assert.deepEqual(await tags({ VersionId }), []);
   assert.equal((await world.get("k", { VersionId })).bytes.toString(), "1");
 });
+
+test("the source of a copy may not be a delete marker: absent when it is current, refused when named by its version id", async () => {
+  const world = new World();
+  await world.bucket();
+  await world.configure("bucket", { versioning: "Enabled" });
+  await world.put("k", "1");
+  const { VersionId } = await world.s3("DeleteObject", { Bucket: "bucket", Key: "k" });
+  const { UploadId } = await world.s3("CreateMultipartUpload", { Bucket: "bucket", Key: "to" });
+  const to = { Bucket: "bucket", Key: "to" };
+  const message = "The source of a copy request may not specifically refer to a delete marker by version id.";
+  for (const [operation, input] of [["CopyObject", to], ["UploadPartCopy", { ...to, UploadId, PartNumber: 1 }]] as const) {
+    const CopySource = `bucket/k?versionId=${String(VersionId)}`;
+    await refused(world.s3(operation, { ...input, CopySource }), "InvalidRequest", message);
+    await refused(world.s3(operation, { ...input, CopySource: "bucket/k" }), "NoSuchKey");
+  }
+});
