@@ -42,7 +42,8 @@ export function expandedIpv6(address: string): readonly string[] {
   const word = (high: string | undefined, low: string | undefined): string => (Number(high) * 256 + Number(low)).toString(16);
   const text = dotted === null ? plain : `${dotted[1]}${word(dotted[2], dotted[3])}:${word(dotted[4], dotted[5])}`;
   const [head = "", tail] = text.split("::");
-  const groups = (part: string): string[] => (part === "" ? [] : part.split(":").map((group) => parseInt(group, 16).toString(16)));
+  const plainGroup = (group: string): string => parseInt(group, 16).toString(16);
+  const groups = (part: string): string[] => (part === "" ? [] : part.split(":").map(plainGroup));
   if (tail === undefined) return groups(head);
   const [before, behind] = [groups(head), groups(tail)];
   return [...before, ...Array.from({ length: 8 - before.length - behind.length }, () => "0"), ...behind];

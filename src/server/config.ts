@@ -149,7 +149,8 @@ class Values {
     const value = this.text(name);
     if (value === undefined) return undefined;
     const { max = 999 } = specOf(name);
-    if (!/^[1-9]\d{0,8}$/.test(value) || Number(value) > max) throw new ConfigError(`${name}: expected a number from 1 to ${max}`);
+    if (!/^[1-9]\d{0,8}$/.test(value) || Number(value) > max)
+      throw new ConfigError(`${name}: expected a number from 1 to ${max}`);
     return Number(value);
   }
 
