@@ -5,17 +5,26 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
-/** Unambiguous concatenation: each part behind its length as u32 big-endian. */
+/** Unambiguous concatenation: each part behind its length as u32 big-endian. Strings as UTF-8. */
 export function lengthPrefixed(...parts: readonly (Uint8Array | string)[]): Buffer {
-  const chunks: Buffer[] = [];
+  let size = 0;
+  for (const part of parts) size += 4 + sizeOf(part);
+  const out = Buffer.allocUnsafe(size);
+  let at = 0;
   for (const part of parts) {
-    const bytes = typeof part === "string" ? Buffer.from(part, "utf8") : part;
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(bytes.length);
-    chunks.push(length, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    const start = at + 4;
+    if (typeof part === "string") at = start + out.write(part, start, "utf8");
+    else {
+      out.set(part, start);
+      at = start + part.length;
+    }
+    out.writeUInt32BE(at - start, start - 4);
   }
-  return Buffer.concat(chunks);
+  return out;
 }
+
+const sizeOf = (part: Uint8Array | string): number =>
+  typeof part === "string" ? Buffer.byteLength(part, "utf8") : part.length;
 
 /** True if `text` is valid base64 in AWS's sense: standard alphabet, padded. */
 export function isBase64(text: string): boolean {

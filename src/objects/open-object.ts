@@ -17,7 +17,8 @@ import { manifestBytes } from "./manifest.js";
 import { readPartTable, slicesOf, type PartSlice } from "./part-table.js";
 import type { ByteRange } from "./ranges.js";
 import type { PresentObject } from "./read-facts.js";
-import { BodyGone, openSegmentBytes } from "./sealing.js";
+import type { Segment } from "./records.js";
+import { BodyGone, openInline, openSegmentBytes } from "./sealing.js";
 import { emptyBytes } from "./sources.js";
 import { checkTransport } from "./transport.js";
 import { readVersion } from "./versions.js";
@@ -67,13 +68,23 @@ async function meaningOf(room: Room, { bucket, key, version, object }: PresentOb
   return error instanceof BodyGone ? error : new BodyGone("blob", { cause: error });
 }
 
+/** `meaningOf`, and logged where it is an integrity event. */
+async function explained(room: Room, call: Call, present: PresentObject, thrown: unknown): Promise<unknown> {
+  const error = await meaningOf(room, present, thrown);
+  reportIntegrity(room, call, present, error);
+  return error;
+}
+
 /** An object whose data key is open and whose manifest has been verified. */
 export interface OpenedObject {
   readonly present: PresentObject;
   /** Ordered parts of a multipart object, with the hash verified. */
   readonly parts: readonly PartSlice["entry"][] | undefined;
-  /** Plaintext; wipes the data key when it ends. Its first piece has been verified when this resolves. */
-  read(range: ByteRange | undefined): Promise<AsyncIterable<Buffer>>;
+  /**
+   * Plaintext; wipes the data key when it ends. What lies inline comes whole and verified; of a stream, the first piece has
+   * been verified when this resolves.
+   */
+  read(range: ByteRange | undefined): Promise<AsyncIterable<Buffer> | Buffer>;
   /** For reads that never start. */
   close(): void;
 }
@@ -103,9 +114,7 @@ export async function openObject(
       throw error;
     }
   } catch (thrown) {
-    const error = await meaningOf(room, present, thrown);
-    reportIntegrity(room, call, present, error);
-    throw error;
+    throw await explained(room, call, present, thrown);
   } finally {
     customer?.wipe();
   }
@@ -119,13 +128,34 @@ async function withKeys(room: Room, call: Call, present: PresentObject, dataKeys
   verifyManifest(dataKeys.bytes, manifest, Buffer.from(object.manifest, "base64"));
   const parts = object.body.kind === "parts" ? await readPartTable(room, inc, object.body) : undefined;
   if (object.body.kind === "parts" && parts === undefined) throw new BodyGone("part table");
+  const keys = { dataKeys, parts };
   return {
     present,
     parts,
     read: (range) =>
-      startReading(call, dataKeys, guarded(room, call, present, bytesOf(room, present, { dataKeys, parts }, range))),
+      object.body.kind === "segment" && object.body.segment.at === "inline"
+        ? readInline(room, call, present, { dataKeys, segment: object.body.segment, range })
+        : startReading(call, dataKeys, guarded(room, call, present, bytesOf(room, present, keys, range))),
     close: () => dataKeys.wipe(),
   };
+}
+
+interface InlineRead {
+  readonly dataKeys: DataKeys;
+  readonly segment: Segment;
+  readonly range: ByteRange | undefined;
+}
+
+/** A small body at once: nothing is left open when this resolves. */
+async function readInline(room: Room, call: Call, present: PresentObject, read: InlineRead): Promise<Buffer> {
+  const { dataKeys, segment, range } = read;
+  try {
+    return await openInline(room, { inc: present.bucket.record.incarnation, dataKeys }, segment, range);
+  } catch (thrown) {
+    throw await explained(room, call, present, thrown);
+  } finally {
+    dataKeys.wipe();
+  }
 }
 
 interface OpenedKeys {
@@ -154,9 +184,7 @@ async function* guarded(room: Room, call: Call, present: PresentObject, bytes: A
   try {
     yield* bytes;
   } catch (thrown) {
-    const error = await meaningOf(room, present, thrown);
-    reportIntegrity(room, call, present, error);
-    throw error;
+    throw await explained(room, call, present, thrown);
   }
 }
 

@@ -265,7 +265,7 @@ export function openTables(records: Records): Tables {
   return {
     buckets: records.table({ space: Space.buckets, kind: "bucket", version: 1, cache: 1000 }),
     bucketsByOwner: records.table({ space: Space.bucketsByOwner, kind: "bucket of owner", version: 1 }),
-    heads: records.table({ space: Space.heads, kind: "head", version: 1 }),
+    heads: records.table({ space: Space.heads, kind: "head", version: 1, cache: 2048 }),
     versions: records.table({ space: Space.versions, kind: "version", version: 1 }),
     listable: records.table({ space: Space.listable, kind: "listable", version: 1 }),
     bodies: records.table({ space: Space.bodies, kind: "body", version: 1 }),

@@ -135,34 +135,48 @@ export class BodyGone extends Error {
   override readonly name = "BodyGone";
 }
 
+/** Where a segment lies, and its keys. */
+export interface SegmentPlace {
+  readonly inc: string;
+  readonly dataKeys: DataKeys;
+}
+
+const described = ({ inc, dataKeys }: SegmentPlace, segment: Segment) => ({
+  segmentId: Buffer.from(segment.id, "hex"),
+  bucketId: inc,
+  dataKeys: dataKeys.bytes,
+  suite: suiteById(segment.suite),
+});
+
 /**
- * Plaintext of one segment.
+ * Plaintext of a segment that lies in the body row, verified as a whole.
  * @param range inclusive, within the segment; absent: all of it
- * @throws BodyGone, SealIntegrityError, StoreError from the iteration
+ * @throws BodyGone, SealIntegrityError, StoreError
  */
+export async function openInline(room: Room, at: SegmentPlace, segment: Segment, range?: ByteRange): Promise<Buffer> {
+  const [row] = await room.store.get([room.tables.bodies.key(at.inc, segment.id)]);
+  if (row === undefined) throw new BodyGone("body row");
+  const expected = { prefixes: Buffer.from(segment.prefixes, "base64"), sizeBytes: segment.sizeBytes };
+  const plain = openSegment(described(at, segment), row.bytes, expected);
+  return range === undefined ? plain : plain.subarray(range.start, range.end + 1);
+}
+
+/** The same of any segment, piece by verified piece; errors come from the iteration. */
 export async function* openSegmentBytes(
   room: Room,
-  at: { readonly inc: string; readonly dataKeys: DataKeys },
+  at: SegmentPlace,
   segment: Segment,
   range?: ByteRange,
 ): AsyncGenerator<Buffer> {
-  const described = {
-    segmentId: Buffer.from(segment.id, "hex"),
-    bucketId: at.inc,
-    dataKeys: at.dataKeys.bytes,
-    suite: suiteById(segment.suite),
-  };
-  const prefixes = Buffer.from(segment.prefixes, "base64");
+  const { sizeBytes } = segment;
   if (segment.at === "inline") {
-    const [row] = await room.store.get([room.tables.bodies.key(at.inc, segment.id)]);
-    if (row === undefined) throw new BodyGone("body row");
-    const plain = openSegment(described, row.bytes, { prefixes, sizeBytes: segment.sizeBytes });
-    if (plain.length > 0) yield range === undefined ? plain : plain.subarray(range.start, range.end + 1);
+    const plain = await openInline(room, at, segment, range);
+    if (plain.length > 0) yield plain;
     return;
   }
-  const opener = segmentOpener(described, prefixes);
-  const { sizeBytes } = segment;
-  const sealed = range === undefined ? undefined : sealedRange(range, sizeBytes, shapeOf(described));
+  const shape = described(at, segment);
+  const opener = segmentOpener(shape, Buffer.from(segment.prefixes, "base64"));
+  const sealed = range === undefined ? undefined : sealedRange(range, sizeBytes, shapeOf(shape));
   const source = room.blobs.get(segment.id, sealed === undefined ? undefined : { start: sealed.start, end: sealed.end });
   yield* opener.open(source, range === undefined ? { sizeBytes } : { sizeBytes, range });
 }

@@ -25,13 +25,16 @@ export function fromRequest(body: RequestBody, algorithms: readonly ChecksumAlgo
 }
 
 /** Bytes from inside, digested on the way. */
-export async function fromBytes(bytes: AsyncIterable<Uint8Array>, algorithms: readonly ChecksumAlgorithm[]): Promise<BodySource> {
+export async function fromBytes(
+  bytes: AsyncIterable<Uint8Array> | Uint8Array,
+  algorithms: readonly ChecksumAlgorithm[],
+): Promise<BodySource> {
   const hashers = new Map<ChecksumAlgorithm, Hasher>();
   for (const algorithm of algorithms) hashers.set(algorithm, await createHasher(algorithm));
   let sizeBytes = 0;
   let ended = false;
   async function* digested(): AsyncGenerator<Uint8Array> {
-    for await (const piece of bytes) {
+    for await (const piece of bytes instanceof Uint8Array ? [bytes] : bytes) {
       sizeBytes += piece.length;
       for (const hasher of hashers.values()) hasher.update(piece);
       yield piece;

@@ -19,7 +19,19 @@ export interface Version {
   readonly isCurrent: boolean;
 }
 
-export const secretsOf = (row: HeadRow): HeadSecrets => unpackJson<HeadSecrets>(row.sealed()) ?? { headers: {}, metadata: {} };
+const NO_SECRETS: HeadSecrets = { headers: {}, metadata: {} };
+
+/** Sealed parts as opened, for as long as their rows are kept: a row that is read again and again is opened once. */
+const openedSecrets = new WeakMap<HeadRow, HeadSecrets>();
+
+/** What is sealed of a version. Treat as immutable. @throws RecordIntegrityError */
+export function secretsOf(row: HeadRow): HeadSecrets {
+  const known = openedSecrets.get(row);
+  if (known !== undefined) return known;
+  const secrets = unpackJson<HeadSecrets>(row.sealed()) ?? NO_SECRETS;
+  openedSecrets.set(row, secrets);
+  return secrets;
+}
 export const printsOf = (row: { readonly fingerprints: Buffer }): Prints => unpackJson<Prints>(row.fingerprints) ?? { etag: "" };
 
 /** The version that `versionId` names, or the current one. undefined: there is none. */
@@ -157,7 +169,8 @@ export function putCurrent(room: Room, inc: string, record: HeadRecord, row: Row
   }
 }
 
-function listableOf(record: HeadRecord): ListableRecord {
+/** What a listing shows of the current version. */
+export function listableOf(record: HeadRecord): ListableRecord {
   const { object } = record;
   return {
     m: record.modifiedMs,

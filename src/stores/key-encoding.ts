@@ -17,11 +17,9 @@ const LONE_SURROGATE = /[\ud800-\udfff]/u;
  * `MetadataStore.groups`, and the beginning of a string part.
  */
 export function encodeText(text: string): Buffer {
-  assert(!LONE_SURROGATE.test(text), "key part is not well-formed Unicode");
-  const bytes = Buffer.from(text, "utf8");
-  // UTF-8 has no byte above 0xf4: no overflow, and zero is free for the terminator.
-  for (let i = 0; i < bytes.length; i++) bytes[i] = (bytes[i] ?? 0) + 1;
-  return bytes;
+  const out = Buffer.allocUnsafe(Buffer.byteLength(text, "utf8"));
+  writeText(out, 0, text);
+  return out;
 }
 
 /** The string that `encodeText` encoded, e.g. of a group of a delimited listing, its leading parts cut off. */
@@ -33,22 +31,27 @@ export function decodeText(bytes: Uint8Array): string {
 
 /** Space byte and parts, one behind the other; strings with their terminator. */
 export function encodeKey(space: number, parts: readonly KeyPart[]): Buffer {
-  const pieces: Uint8Array[] = [Uint8Array.of(space)];
-  for (const part of parts) {
-    if (typeof part === "number") pieces.push(encodeNumber(part));
-    else pieces.push(encodeText(part), TERMINATOR);
-  }
-  return Buffer.concat(pieces);
+  let size = 1;
+  for (const part of parts) size += typeof part === "number" ? NUMBER_BYTES : Buffer.byteLength(part, "utf8") + 1;
+  const out = Buffer.allocUnsafe(size);
+  let at = out.writeUInt8(space);
+  for (const part of parts) at = typeof part === "number" ? writeNumber(out, at, part) : out.writeUInt8(0, writeText(out, at, part));
+  return out;
 }
 
-const TERMINATOR = Uint8Array.of(0);
+/** @returns where it ends */
+function writeText(out: Buffer, at: number, text: string): number {
+  assert(!LONE_SURROGATE.test(text), "key part is not well-formed Unicode");
+  const end = at + out.write(text, at, "utf8");
+  // UTF-8 has no byte above 0xf4: no overflow, and zero is free for the terminator.
+  for (let i = at; i < end; i++) out[i] = (out[i] ?? 0) + 1;
+  return end;
+}
 
-function encodeNumber(value: number): Buffer {
+/** @returns where it ends */
+function writeNumber(out: Buffer, at: number, value: number): number {
   assert(Number.isSafeInteger(value) && value >= 0, "key part is not a safe integer ≥ 0");
-  const bytes = Buffer.alloc(NUMBER_BYTES);
-  bytes.writeUInt32BE(Math.floor(value / 2 ** 32), 0);
-  bytes.writeUInt32BE(value % 2 ** 32, 4);
-  return bytes;
+  return out.writeUInt32BE(value % 2 ** 32, out.writeUInt32BE(Math.floor(value / 2 ** 32), at));
 }
 
 /** Kinds of the parts of a key, in order, for decoding. */
@@ -79,6 +82,16 @@ export function decodeKey<const K extends readonly PartKind[]>(key: Uint8Array, 
   }
   assert(at === bytes.length, "row key has more parts");
   return parts as PartsOf<K>;
+}
+
+/** The parts of a key of strings alone, however many; what does not end a string is left out. */
+export function decodeStrings(key: Uint8Array): string[] {
+  const bytes = Buffer.from(key.buffer, key.byteOffset, key.byteLength);
+  const parts: string[] = [];
+  for (let at = 1, end = bytes.indexOf(0, at); end >= 0; at = end + 1, end = bytes.indexOf(0, at)) {
+    parts.push(decodeText(bytes.subarray(at, end)));
+  }
+  return parts;
 }
 
 /** All keys below the given parts: `from ≤ key < to`. */

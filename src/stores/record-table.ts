@@ -53,7 +53,14 @@ class SealedTable<C> implements Table<C> {
   }
 
   async get(...parts: KeyPart[]): Promise<Found<C> | undefined> {
-    const [found] = await this.getMany([this.key(...parts)]);
+    const key = this.key(...parts);
+    const [value] = await this.#store.get([key]);
+    if (value === undefined) return undefined;
+    const { stamp, bytes } = value;
+    const cached = this.#cache.find({ key, stamp });
+    if (cached !== undefined) return cached;
+    const [found] = this.decodePage([{ key, stamp, bytes }]);
+    if (found !== undefined) this.#cache.keep(found, found);
     return found;
   }
 
