@@ -61,7 +61,7 @@ function fingerprint() {
       hash.update(`${path}\0${size}\0${mtimeMs}\n`);
     }
   };
-  for (const directory of ["src", "seal", "test"]) walk(at(directory));
+  for (const directory of ["src", "seal", "test", "bench"]) walk(at(directory));
   for (const file of ["tsconfig.json", "tsconfig.base.json"]) hash.update(readFileSync(at(file)));
   return hash.digest("hex");
 }

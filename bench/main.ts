@@ -1,0 +1,66 @@
+/**
+ * `npm run bench`: measures a real server, beside the floor program, and prints a Markdown table. Any error and any wrong
+ * byte ends it with 1. How to read the figures: docs/performance.md.
+ */
+import { arch, cpus, platform, totalmem } from "node:os";
+import { isChosen, parseArguments, USAGE, type Settings } from "./arguments.js";
+import type { Group } from "./contract.js";
+import { WrongAnswer } from "./load.js";
+import { objectGroups } from "./objects-cases.js";
+import { runGroup } from "./run-group.js";
+import { markdown, table } from "./table.js";
+import { hasWrk } from "./wrk.js";
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  let settings;
+  try {
+    settings = parseArguments(args);
+  } catch (error) {
+    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\nusage: ${USAGE}\n`);
+    return 2;
+  }
+  const groups = objectGroups();
+  if (settings.list) {
+    for (const group of groups) for (const { name } of group.cases) process.stdout.write(`${name}\n`);
+    return 0;
+  }
+  if (!hasWrk()) {
+    process.stderr.write("bench: wrk is missing: `apt-get install wrk` (Debian, Ubuntu) or `brew install wrk` (macOS)\n");
+    return 2;
+  }
+  try {
+    return await measureAll(groups, settings);
+  } catch (error) {
+    if (!(error instanceof WrongAnswer)) throw error;
+    process.stderr.write(`bench: wrong answer: ${error.message}\n`);
+    return 1;
+  }
+}
+
+async function measureAll(groups: readonly Group[], settings: Settings): Promise<number> {
+  process.stdout.write(`${machine()}; ${settings.workers} workers, ${settings.rounds} rounds of ${settings.seconds} s\n`);
+  const memory: string[][] = [];
+  for (const group of groups) {
+    const chosen = group.cases.filter(({ name }) => isChosen(name, settings.filters));
+    if (chosen.length === 0) continue;
+    process.stderr.write(`bench: ${group.name} …\n`);
+    const { rows, peakBytes } = await runGroup(group, chosen, settings);
+    process.stdout.write(`\n${table(rows)}\n`);
+    memory.push([group.name, `${Math.round(peakBytes / 1024 / 1024)}`]);
+  }
+  if (memory.length === 0) {
+    process.stderr.write("bench: no case matches; --list names them\n");
+    return 2;
+  }
+  process.stdout.write(`\n${markdown(["private memory of all processes, under load", "peak MiB"], memory)}\n`);
+  return 0;
+}
+
+function machine(): string {
+  const [processor] = cpus();
+  const model = processor?.model ?? "unknown processor";
+  const gib = Math.round(totalmem() / 1024 ** 3);
+  return `${cpus().length} × ${model}, ${gib} GiB, ${platform()} ${arch()}, Node.js ${process.versions.node}`;
+}

@@ -1,0 +1,119 @@
+/**
+ * One group: starts the floor and Coffer, each on an empty directory of its own, warms them, then measures in rounds
+ * (floor, case, case, floor, case, …) so that whatever else the machine does falls on all alike. Figures are medians.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Settings } from "./arguments.js";
+import type { Case, Group } from "./contract.js";
+import { cryptoLimit } from "./crypto-limit.js";
+import { median, WrongAnswer, type Load, type Measured } from "./load.js";
+import { MemoryWatch, processorMs } from "./processes.js";
+import { startCoffer, startFloor, type Subject } from "./server.js";
+import { runSockets } from "./sockets.js";
+import type { Row } from "./table.js";
+import { runWrk } from "./wrk.js";
+
+const WARM_SECONDS = 1;
+
+export interface GroupResult {
+  readonly rows: readonly Row[];
+  /** Of all processes of Coffer, while it was under load. */
+  readonly peakBytes: number;
+}
+
+interface Sample extends Measured {
+  readonly processorMs: number;
+}
+
+export async function runGroup(group: Group, chosen: readonly Case[], settings: Settings): Promise<GroupResult> {
+  const directory = mkdtempSync(join(settings.directory, "coffer-bench-"));
+  const subjects: Subject[] = [];
+  try {
+    const { workers } = settings;
+    subjects.push(await startFloor({ name: "floor", directory: join(directory, "floor"), workers }));
+    subjects.push(await startCoffer({ name: "coffer", directory: join(directory, "coffer"), workers }));
+    if (settings.against !== undefined) {
+      const other = { name: "against", build: settings.against, directory: join(directory, "against"), workers };
+      subjects.push(await startCoffer(other));
+    }
+    for (const subject of subjects) await group.prepare(subject, chosen);
+    const result = await measure(chosen, subjects, settings);
+    for (const subject of subjects.splice(0)) await subject.stop();
+    return result;
+  } finally {
+    await Promise.allSettled(subjects.map((subject) => subject.stop()));
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+async function measure(chosen: readonly Case[], subjects: readonly Subject[], settings: Settings): Promise<GroupResult> {
+  const samples = new Map<string, Sample[]>();
+  const peaks: number[] = [];
+  const limits = new Map(chosen.map(({ name }) => [name, [] as number[]]));
+  const floors = new Map<string, Case>();
+  for (const one of chosen) if (!floors.has(one.floor)) floors.set(one.floor, one);
+  for (let round = -1; round < settings.rounds; round++) {
+    const run = round < 0 ? "warm" : `round-${round}`;
+    const seconds = round < 0 ? WARM_SECONDS : settings.seconds;
+    for (const subject of subjects) {
+      const cases = subject.kind === "floor" ? [...floors.values()] : chosen;
+      for (const [i, one] of cases.entries()) {
+        const watch = subject.name === "coffer" ? new MemoryWatch(subject.pid) : undefined;
+        const sample = await measureOnce(one, subject, `${run}-${i}`, seconds).finally(() => peaks.push(watch?.stop() ?? 0));
+        if (round < 0) continue;
+        const name = subject.kind === "floor" ? `${one.floor} · floor` : subject.name === "coffer" ? one.name : `${one.name} · against`;
+        samples.set(name, [...(samples.get(name) ?? []), sample]);
+        if (subject.name === "coffer" && one.crypto !== undefined) limits.get(one.name)?.push(cryptoLimit(one.crypto));
+      }
+    }
+  }
+  return { rows: rowsOf(chosen, samples, limits), peakBytes: Math.max(...peaks) };
+}
+
+async function measureOnce(one: Case, subject: Subject, run: string, seconds: number): Promise<Sample> {
+  const load: Load = await one.load(subject, run, seconds);
+  const before = processorMs(subject.pid);
+  try {
+    const measured = one.client === "wrk" ? await runWrk(subject, load) : await runSockets(subject, load);
+    const used = processorMs(subject.pid) - before;
+    await one.check?.(subject, run, measured);
+    return { ...measured, processorMs: used / measured.operations };
+  } catch (error) {
+    if (!(error instanceof WrongAnswer)) throw error;
+    throw new WrongAnswer(`${one.name} (${subject.name}): ${error.message}`, { cause: error });
+  }
+}
+
+function rowsOf(chosen: readonly Case[], samples: ReadonlyMap<string, Sample[]>, limits: ReadonlyMap<string, number[]>): Row[] {
+  const rows: Row[] = [];
+  const shown = new Set<string>();
+  for (const one of chosen) {
+    const floorName = `${one.floor} · floor`;
+    const floor = summary(floorName, one.sizeBytes, samples.get(floorName));
+    if (floor !== undefined && !shown.has(floorName)) rows.push(floor);
+    shown.add(floorName);
+    const ratios = { floorPerSecond: floor?.operationsPerSecond, cryptoPerSecond: rateOf(limits.get(one.name)) };
+    for (const name of [one.name, `${one.name} · against`]) {
+      const row = summary(name, one.sizeBytes, samples.get(name));
+      if (row !== undefined) rows.push({ ...row, ...ratios });
+    }
+  }
+  return rows;
+}
+
+const rateOf = (values: readonly number[] | undefined): number | undefined =>
+  values === undefined || values.length === 0 ? undefined : median(values);
+
+function summary(name: string, sizeBytes: number, samples: readonly Sample[] | undefined): Row | undefined {
+  if (samples === undefined) return undefined;
+  const of = (value: (sample: Sample) => number): number => median(samples.map(value));
+  return {
+    name,
+    sizeBytes,
+    operationsPerSecond: of(({ operations, seconds }) => operations / seconds),
+    p50Ms: of(({ p50Ms }) => p50Ms),
+    p99Ms: of(({ p99Ms }) => p99Ms),
+    processorMs: of((sample) => sample.processorMs),
+  };
+}
