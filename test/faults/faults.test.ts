@@ -121,6 +121,6 @@ for (const kept of [false, true]) {
       rmSync(place, { recursive: true, force: true });
     }
     context.diagnostic(`${STARTS.length} starts, ${refused} refused, ${mute} ended by lmdb-js`);
-    assert.ok(refused >= STARTS.length / 3, "faults were met");
+    assert.ok(refused >= 3, "faults were met");
   });
 }

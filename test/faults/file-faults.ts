@@ -39,7 +39,8 @@ export function compileFaults(directory: string): { readonly library: string } |
   if (process.platform !== "linux") return { reason: "file faults are injected on Linux only" };
   const library = join(directory, "file-faults.so");
   const source = join(root, "test", "faults", "file-faults.c");
-  const { status, stderr, error } = spawnSync("cc", ["-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], { encoding: "utf8" });
+  const words = ["-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"];
+  const { status, stderr, error } = spawnSync("cc", words, { encoding: "utf8" });
   if (error !== undefined) return { reason: "no C compiler (cc) to build test/faults/file-faults.c with" };
   if (status !== 0) throw new Error(`file-faults.c does not compile:\n${stderr}`);
   return { library };

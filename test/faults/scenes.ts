@@ -227,15 +227,21 @@ export const SCENES: Readonly<Record<string, Scene>> = {
     see: async (house, tag) =>
       (exists(await house.s3("GetBucketPolicy", { Bucket: `policy-${tag}` })) ? "after" : "before"),
   },
-  "KMS CreateKey and CreateAlias": {
+  "KMS CreateAlias": {
     setup: (house) => newKey(house),
     act: (house, tag, TargetKeyId) => house.call("kms", "CreateAlias", { AliasName: `alias/${tag}`, TargetKeyId }),
     see: async (house, tag) => (exists(await house.call("kms", "DescribeKey", { KeyId: `alias/${tag}` })) ? "after" : "before"),
   },
   "KMS CreateKey": {
-    setup: async (house) => member<object[]>(await house.call("kms", "ListKeys", { Limit: 1000 }), "Keys").length,
-    act: (house) => house.call("kms", "CreateKey"),
-    see: async () => "after",
+    act: (house, tag) => house.call("kms", "CreateKey", { Description: tag }),
+    see: async (house, tag) => {
+      const keys = member<{ KeyId: string }[]>(await house.call("kms", "ListKeys", { Limit: 1000 }), "Keys");
+      for (const { KeyId } of keys) {
+        const { Description } = member<{ Description: string }>(await house.call("kms", "DescribeKey", { KeyId }), "KeyMetadata");
+        if (Description === tag) return "after";
+      }
+      return "before";
+    },
   },
   "KMS Encrypt": {
     setup: (house) => newKey(house),
@@ -243,8 +249,10 @@ export const SCENES: Readonly<Record<string, Scene>> = {
     see: async () => "after",
   },
   "KMS Decrypt": {
-    setup: async (house) =>
-      member(await house.call("kms", "Encrypt", { KeyId: await newKey(house), Plaintext: Buffer.from("secret") }), "CiphertextBlob"),
+    setup: async (house) => {
+      const KeyId = await newKey(house);
+      return member(await house.call("kms", "Encrypt", { KeyId, Plaintext: Buffer.from("secret") }), "CiphertextBlob");
+    },
     act: (house, _tag, CiphertextBlob) => house.call("kms", "Decrypt", { CiphertextBlob }),
     see: async () => "after",
   },
@@ -261,7 +269,8 @@ export const SCENES: Readonly<Record<string, Scene>> = {
     setup: (house, tag) => house.call("iam", "CreateUser", { UserName: tag }),
     act: (house, tag) => house.call("iam", "CreateAccessKey", { UserName: tag }),
     see: async (house, tag) => {
-      const keys = member<object[] | undefined>(await house.call("iam", "ListAccessKeys", { UserName: tag }), "AccessKeyMetadata");
+      const listing = await house.call("iam", "ListAccessKeys", { UserName: tag });
+      const keys = member<object[] | undefined>(listing, "AccessKeyMetadata");
       return (keys ?? []).length === 0 ? "before" : "after";
     },
   },
@@ -290,20 +299,27 @@ export const READS: Readonly<Record<string, Scene>> = {
   "CopyObject": SCENES["CopyObject"] as Scene,
 };
 
-/** Removes all that the scenes have made of buckets and objects. */
+interface Named {
+  readonly Key: string;
+  readonly VersionId: string;
+  readonly UploadId: string;
+}
+
+/** Removes all that the scenes have made of objects and uploads. */
 export async function deleteAll(house: House): Promise<void> {
   // The fence of a Complete that could not be taken back ends by itself.
   house.letTimePass(HOUR_MS);
   const buckets = member<{ Name: string }[]>(await house.s3("ListBuckets", {}), "Buckets");
+  const list = async (operation: string, Bucket: string, names: readonly string[]): Promise<Named[]> => {
+    const page = await house.s3(operation, { Bucket });
+    return names.flatMap((name) => member<Named[] | undefined>(page, name) ?? []);
+  };
   for (const { Name: Bucket } of buckets) {
-    for (;;) {
-      const page = await house.s3("ListObjectVersions", { Bucket });
-      const versions = member<{ Key: string; VersionId: string }[] | undefined>(page, "Versions") ?? [];
-      const markers = member<{ Key: string; VersionId: string }[] | undefined>(page, "DeleteMarkers") ?? [];
-      for (const { Key, VersionId } of [...versions, ...markers]) member(await house.s3("DeleteObject", { Bucket, Key, VersionId }), "");
-      if (versions.length + markers.length === 0) break;
+    for (let all: Named[]; (all = await list("ListObjectVersions", Bucket, ["Versions", "DeleteMarkers"])).length > 0; ) {
+      for (const { Key, VersionId } of all) member(await house.s3("DeleteObject", { Bucket, Key, VersionId }), "");
     }
-    const open = member<{ Key: string; UploadId: string }[] | undefined>(await house.s3("ListMultipartUploads", { Bucket }), "Uploads");
-    for (const { Key, UploadId } of open ?? []) member(await house.s3("AbortMultipartUpload", { Bucket, Key, UploadId }), "");
+    for (const { Key, UploadId } of await list("ListMultipartUploads", Bucket, ["Uploads"])) {
+      member(await house.s3("AbortMultipartUpload", { Bucket, Key, UploadId }), "");
+    }
   }
 }
