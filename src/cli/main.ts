@@ -12,6 +12,7 @@ import { VERSION } from "../server/version.js";
 import type { AuditOptions } from "./audit.js";
 import type { InspectOptions } from "./inspect.js";
 import { printable } from "./text.js";
+import type { VerifyOptions } from "./verify.js";
 
 /** Parses `argv` (without node and script) and runs the command; sets the exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -47,12 +48,27 @@ export async function main(argv: readonly string[]): Promise<void> {
     },
   );
   asking(program);
+  let failureCode = 1;
+  const verifying = program
+    .command("verify")
+    .description("is the store what was written, all of it, and nothing else? On a stopped store, with its key file")
+    .option("--quick", "do not read bodies")
+    .option("--running", "ask the running server instead (AWS_… variables say where and as whom)")
+    .option("--repair", "repair what can be repaired without touching what may be someone's")
+    .option("--audit", "the audit files instead of the store")
+    .option("--json", "one JSON object a line");
+  configured(verifying, async (config) => {
+    // 1 says that something is wrong with the store; that it could not be told is another matter.
+    failureCode = 2;
+    const { verify } = await import("./verify.js");
+    process.exitCode = await verify(config, verifying.opts<VerifyOptions>(), process.env);
+  });
   try {
     await program.parseAsync(argv, { from: "user" });
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     process.stderr.write(`coffer: ${messageOf(error)}\n`);
-    process.exitCode = 1;
+    process.exitCode = failureCode;
     // Its channel to the primary would keep a worker alive.
     if (cluster.isWorker) process.exit();
   }

@@ -12,7 +12,7 @@ import { VERSION } from "../server/version.js";
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Asks one of Coffer's own verbs. @throws ServiceError what the server refuses; ConfigError when it cannot be asked */
-export type Ask = (operation: "InspectObject" | "LookupAuditEvents", input: object) => Promise<object>;
+export type Ask = (operation: "InspectObject" | "LookupAuditEvents" | "VerifyStore", input: object) => Promise<object>;
 
 /** @throws ConfigError naming the variable that is missing */
 export function serviceOf(environment: Environment): Ask {

@@ -126,7 +126,10 @@ export interface WholeChecksum {
 }
 
 /** Checksum of the whole object: composite over the parts', or combined from them without reading data again. */
-export async function wholeChecksum(upload: UploadRecord, { entries }: ChosenParts): Promise<WholeChecksum> {
+export async function wholeChecksum(
+  upload: Pick<UploadRecord, "checksum">,
+  { entries }: Pick<ChosenParts, "entries">,
+): Promise<WholeChecksum> {
   const { algorithm, type } = upload.checksum ?? { algorithm: DEFAULT_ALGORITHM, type: "FULL_OBJECT" as const };
   const digests = entries.map(({ checksum }) => Buffer.from(checksum ?? "", "base64"));
   if (type === "COMPOSITE") return { algorithm, type, value: await compositeChecksum(algorithm, digests) };

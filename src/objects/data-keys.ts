@@ -149,7 +149,7 @@ const bucketKeyOf = (call: Call, made: Pick<BucketKey, "key" | "blob" | "keyArn"
 });
 
 /** FORMAT: what a data key under a bucket key belongs to. */
-const bucketKeyAad = ({ bucket, key }: KeyPlace): Buffer =>
+export const bucketKeyAad = ({ bucket, key }: { bucket: { record: { incarnation: string } }; key: string }): Buffer =>
   lengthPrefixed("coffer/data-key/bucket-key/v1", bucket.record.incarnation, key);
 
 /** FORMAT: what a data key under a customer key belongs to. */

@@ -9,6 +9,7 @@ import type { Found } from "../stores/records.js";
 import type { Room } from "./deps.js";
 import { addGarbage, GARBAGE, LIVE, noChanges, PENDING, timeText, type Changes } from "./ledger.js";
 import { MAX_PARTS } from "./part-table.js";
+import { isPinned } from "./pins.js";
 import {
   unpackJson,
   type GarbageRecord,
@@ -24,10 +25,11 @@ export type StepResult = "more" | "done";
 const BATCH = 100;
 
 /**
- * One step of everything: expired pending rows, then old garbage.
+ * One step of everything: expired pending rows, then old garbage. Nothing while a backup holds a pin.
  * @returns `more` when there may be work left
  */
 export async function sweepStep(room: Room): Promise<StepResult> {
+  if (await isPinned({ store: room.store, ledger: room.tables.ledger, clock: room.clock })) return "done";
   const expired = await sweepPending(room);
   return expired === "more" ? "more" : sweepGarbage(room);
 }

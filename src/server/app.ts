@@ -24,6 +24,7 @@ import { bucketConfigOperations } from "../objects/bucket-config-operations.js";
 import { lifecycleJob } from "../objects/lifecycle-run.js";
 import { openRoom, roomOperations } from "../objects/operations.js";
 import { newOrphanSearch, orphanStep, sweepStep } from "../objects/sweep.js";
+import { verifierOf, verifyStore } from "../objects/verify-store.js";
 import { createRecords } from "../stores/record-table.js";
 import type { Config } from "./config.js";
 import { graceMsOf } from "./limits.js";
@@ -93,6 +94,7 @@ export async function openApp(config: Config, clock: Clock, log: Log): Promise<A
     ...roomOperations(room),
     ...bucketConfigOperations(room),
     lookupAuditEvents(auditLog),
+    verifyStore(verifierOf(room, kms, false), config.accountId),
   ]);
   const gate = new Gate({
     registry,

@@ -9,7 +9,7 @@ import type { Authentication, PrincipalResolver } from "../../src/gate/contract.
 import type { GateDependencies } from "../../src/gate/dependencies.js";
 import { Registry } from "../../src/gate/registry.js";
 import { mayDescribeKey } from "../../src/keys/describe-right.js";
-import { openKms } from "../../src/keys/kms.js";
+import { openKms, type Kms } from "../../src/keys/kms.js";
 import { houseKeyArn } from "../../src/keys/managed-keys.js";
 import { resolveKeyArn } from "../../src/keys/key-names.js";
 import { kmsOperations } from "../../src/keys/operations.js";
@@ -131,6 +131,8 @@ export class World {
   readonly store: MetadataStore;
   readonly blobs: BlobStore;
   readonly room: Room;
+  /** The keys room, as its neighbours get it. */
+  readonly keys: Kms;
   readonly audit: AuditRecord[] = [];
   readonly logged: { readonly level: string; readonly fields: Readonly<Record<string, unknown>>; readonly message: string }[] =
     [];
@@ -156,6 +158,7 @@ export class World {
       accountExists: async (id) => id === HOME || id === AWAY,
     };
     const kms = openKms({ records, keyring, principals, recordEvent: () => {} });
+    this.keys = kms;
     const log = this.#log();
     this.room = openRoom({
       records,

@@ -146,3 +146,69 @@ export interface LookupAuditEventsResponse {
   /** There may be more, even where `Events` is empty. */
   NextToken?: string | undefined;
 }
+
+export interface VerifyStoreRequest {
+  /** QUICK: bodies are not read. OWNERS: only who owns what. Default FULL. */
+  Depth?: "FULL" | "QUICK" | "OWNERS" | undefined;
+  NextToken?: string | undefined;
+}
+
+/** Something that is not as it should be. */
+export interface Finding {
+  /** LEFTOVER: space that nobody owns, or a row that follows from others; nothing is lost. */
+  Severity: "DAMAGE" | "LEFTOVER";
+  /** Fixed words: `blob-missing`. */
+  Fault: string;
+  /** What it is about: `s3://BUCKET/KEY version ID`, `KMS key …`. */
+  Subject: string;
+  Detail: string;
+  /** Default FOUND. */
+  State?: "FOUND" | "REPAIRABLE" | "REPAIRED" | undefined;
+}
+
+/** A piece that must be there, and who owns it. */
+export interface OwnedPiece {
+  /** 32 hex digits: of a blob or body row, or made of an upload id. */
+  Id: string;
+  /** Empty: may own it, which denies no other owner. */
+  Owner: string;
+}
+
+/** A piece that is there, and must have an owner. */
+export interface HeldPiece {
+  Id: string;
+  Kind: "LEDGER" | "BODY" | "PART_TABLE" | "BLOB";
+  Detail: string;
+}
+
+/** A KMS key that may not be used now: what is under it is not proven to open. */
+export interface UnprovenKey {
+  KeyArn: string;
+  Reason: "disabled" | "pending-deletion" | "absent";
+  Versions: number;
+}
+
+export interface VerifyCounts {
+  Rows: number;
+  /** Objects' versions, delete markers not counted, and parts of open uploads. */
+  Versions: number;
+  /** Of these, those whose data key was opened and whose manifest (of parts: commitment) was verified. */
+  Opened: number;
+  /** Of these, those under a customer's key: sizes, places and MACs alone. */
+  CustomerKeyed: number;
+  /** Plaintext bytes read and verified. */
+  Bytes: number;
+  Blobs: number;
+  Pending: number;
+  Garbage: number;
+}
+
+export interface VerifyStoreResponse {
+  Findings: Finding[];
+  Owned: OwnedPiece[];
+  Held: HeldPiece[];
+  Unproven: UnprovenKey[];
+  Counts: VerifyCounts;
+  Phase: string;
+  NextToken?: string | undefined;
+}

@@ -12,6 +12,7 @@ export const cofferTable: ServiceTable = {
   operations: {
     InspectObject: { method: "POST", uri: "/", status: 200, input: "InspectObjectRequest", output: "InspectObjectResponse" },
     LookupAuditEvents: { method: "POST", uri: "/", status: 200, input: "LookupAuditEventsRequest", output: "LookupAuditEventsResponse" },
+    VerifyStore: { method: "POST", uri: "/", status: 200, input: "VerifyStoreRequest", output: "VerifyStoreResponse" },
   },
   structures: {
     InspectObjectRequest: {
@@ -137,6 +138,46 @@ export const cofferTable: ServiceTable = {
         CloudTrailEvent: { type: "string" },
       },
     },
+    VerifyStoreRequest: {
+      members: { Depth: { type: "string", enum: "VerifyDepth" }, NextToken: { type: "string" } },
+    },
+    VerifyStoreResponse: {
+      members: {
+        Findings: { type: { list: "#Finding" } },
+        Owned: { type: { list: "#OwnedPiece" } },
+        Held: { type: { list: "#HeldPiece" } },
+        Unproven: { type: { list: "#UnprovenKey" } },
+        Counts: { type: "#VerifyCounts" },
+        Phase: { type: "string" },
+        NextToken: { type: "string" },
+      },
+    },
+    Finding: {
+      members: {
+        Severity: { type: "string", enum: "FindingSeverity" },
+        Fault: { type: "string" },
+        Subject: { type: "string" },
+        Detail: { type: "string" },
+        State: { type: "string", enum: "FindingState" },
+      },
+    },
+    OwnedPiece: { members: { Id: { type: "string" }, Owner: { type: "string" } } },
+    HeldPiece: {
+      members: { Id: { type: "string" }, Kind: { type: "string", enum: "HeldKind" }, Detail: { type: "string" } },
+    },
+    UnprovenKey: { members: { KeyArn: { type: "string" }, Reason: { type: "string", enum: "UnprovenReason" }, Versions: { type: "number" } } },
+    VerifyCounts: {
+      members: {
+        Rows: { type: "long" },
+        Versions: { type: "long" },
+        Opened: { type: "long" },
+        CustomerKeyed: { type: "long" },
+        Bytes: { type: "long" },
+        Blobs: { type: "long" },
+        Pending: { type: "long" },
+        Garbage: { type: "long" },
+      },
+    },
     Resource: {
       members: { ResourceType: { type: "string" }, ResourceName: { type: "string" } },
     },
@@ -156,8 +197,13 @@ export const cofferTable: ServiceTable = {
     BodyState: ["MISSING", "PRESENT", "WRONG_SIZE"],
     ETagKind: ["MD5", "MULTIPART", "RANDOM"],
     EncryptionMode: ["AES256", "SSE-C", "aws:kms", "aws:kms:dsse"],
+    FindingSeverity: ["DAMAGE", "LEFTOVER"],
+    FindingState: ["FOUND", "REPAIRABLE", "REPAIRED"],
+    HeldKind: ["BLOB", "BODY", "LEDGER", "PART_TABLE"],
     IntegrityState: ["NOT_VERIFIED", "VERIFIED"],
     SegmentStorage: ["BLOB", "INLINE"],
+    UnprovenReason: ["absent", "disabled", "pending-deletion"],
+    VerifyDepth: ["FULL", "OWNERS", "QUICK"],
     WrappedBy: ["BUCKET_KEY", "CUSTOMER_KEY", "HOUSE_KEY", "KMS_KEY"],
   },
 };

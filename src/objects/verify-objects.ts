@@ -1,0 +1,190 @@
+/**
+ * Walks the objects of every bucket: each key's head, its noncurrent versions and its listing row, as one view of one moment,
+ * however many versions there are and whoever writes meanwhile.
+ */
+import { isDeepStrictEqual } from "node:util";
+import { damagedRow, openPage, openRow } from "../stores/verify-rows.js";
+import type { BucketRecord, HeadRecord } from "./records.js";
+import { packJson } from "./records.js";
+import { checkVersion } from "./verify-version.js";
+import { UNIT_ROWS, versionName, type PhaseAt, type Unit, type Verifier } from "./verify-unit.js";
+import { inverted, NULL_VERSION } from "./version-ids.js";
+import { listableOf, printsOf, rowOf, type HeadRow } from "./versions.js";
+
+const HEAD_PARTS = { kind: "object", parts: ["string", "string"] } as const;
+/** Keys that never stand still are judged as they are. */
+const ATTEMPTS = 8;
+
+/** One bucket, or a part of it: `bucket` is its row key, `after` the last head, `versions…` where within a key to go on. */
+export async function objectsUnit(verifier: Verifier, unit: Unit, at: PhaseAt): Promise<PhaseAt> {
+  const found = await bucketAt(verifier, at);
+  if (found === undefined) return undefined;
+  const { record, rowKey } = found;
+  const bucket = rowKey.toString("hex");
+  let after: Buffer | undefined = at?.["bucket"] === bucket && typeof at["after"] === "string" ? Buffer.from(at["after"], "hex") : undefined;
+  const inKey = at?.["bucket"] === bucket ? cursorOf(at) : undefined;
+  if (inKey !== undefined) {
+    const rest = await keyUnit(verifier, unit, { bucket: record, headKey: inKey.headKey, from: inKey });
+    if (rest !== undefined) return { bucket, ...(after === undefined ? {} : { after: after.toString("hex") }), ...rest };
+    after = inKey.headKey;
+  }
+  while (!unit.isFull) {
+    const { room } = verifier;
+    const page = await openPage(room.store, room.tables.heads, { prefix: [record.incarnation], after, limit: UNIT_ROWS });
+    for (const { key, error } of page.damaged) await unit.report(damagedRow(HEAD_PARTS, key, error));
+    for (const row of page.rows) {
+      if (unit.isFull) return { bucket, ...(after === undefined ? {} : { after: after.toString("hex") }) };
+      const rest = await keyUnit(verifier, unit, { bucket: record, headKey: row.key, from: undefined });
+      if (rest !== undefined) return { bucket, ...(after === undefined ? {} : { after: after.toString("hex") }), ...rest };
+      after = row.key;
+    }
+    if (page.last === undefined) return { behind: bucket };
+    after = page.last;
+  }
+  return { bucket, ...(after === undefined ? {} : { after: after.toString("hex") }) };
+}
+
+interface Cursor {
+  readonly headKey: Buffer;
+  readonly stamp: number;
+  readonly after: Buffer | undefined;
+}
+
+function cursorOf(at: NonNullable<PhaseAt>): Cursor | undefined {
+  const { head, stamp, version } = at;
+  if (typeof head !== "string" || typeof stamp !== "number") return undefined;
+  return { headKey: Buffer.from(head, "hex"), stamp, after: typeof version === "string" ? Buffer.from(version, "hex") : undefined };
+}
+
+interface BucketAt {
+  readonly record: BucketRecord;
+  readonly rowKey: Buffer;
+}
+
+/** The bucket of `at`, or the next one. Damaged rows are named where the table is walked. */
+async function bucketAt({ room }: Verifier, at: PhaseAt): Promise<BucketAt | undefined> {
+  const { buckets } = room.tables;
+  if (typeof at?.["bucket"] === "string") {
+    const row = await openRow(buckets, Buffer.from(at["bucket"], "hex"));
+    if (row !== undefined && row !== "damaged") return { record: row.clear, rowKey: row.key };
+  }
+  const behind = at?.["behind"] ?? at?.["bucket"];
+  let after: Buffer | undefined = typeof behind === "string" ? Buffer.from(behind, "hex") : undefined;
+  for (;;) {
+    const page = await openPage(room.store, buckets, { prefix: [], after, limit: 1 });
+    const [row] = page.rows;
+    if (row !== undefined) return { record: row.clear, rowKey: row.key };
+    if (page.last === undefined) return undefined;
+    after = page.last;
+  }
+}
+
+interface KeyPlace {
+  readonly bucket: BucketRecord;
+  readonly headKey: Buffer;
+  readonly from: Cursor | undefined;
+}
+
+/**
+ * All versions of one key. What is found counts only if the head stood still from beginning to end: every change of the
+ * key changes it.
+ * @returns where to go on within the key; undefined: it is done
+ */
+async function keyUnit(verifier: Verifier, unit: Unit, place: KeyPlace): Promise<Readonly<Record<string, string | number>> | undefined> {
+  const { heads } = verifier.room.tables;
+  let from = place.from;
+  for (let attempt = 0; ; attempt++) {
+    const head = await openRow(heads, place.headKey);
+    if (head === undefined || head === "damaged") return undefined;
+    if (from !== undefined && from.stamp !== head.stamp) from = undefined;
+    const draft = unit.draft();
+    const rest = await versionsOf(verifier, draft, { bucket: place.bucket, head, from });
+    const again = await openRow(heads, place.headKey);
+    const stoodStill = again !== "damaged" && again?.stamp === head.stamp;
+    if (!stoodStill && attempt < ATTEMPTS) continue;
+    const repairing = verifier.repairs && draft.findings.some(({ State }) => State === "REPAIRABLE");
+    // Nobody else writes where repairs are made: the same again, with them.
+    if (repairing) await versionsOf(verifier, unit, { bucket: place.bucket, head, from });
+    else unit.take(draft);
+    return rest === undefined ? undefined : { head: place.headKey.toString("hex"), stamp: head.stamp, ...rest };
+  }
+}
+
+interface HeadPlace {
+  readonly bucket: BucketRecord;
+  readonly head: HeadRow;
+  readonly from: Cursor | undefined;
+}
+
+async function versionsOf(verifier: Verifier, unit: Unit, { bucket, head, from }: HeadPlace): Promise<{ version: string } | undefined> {
+  const { room } = verifier;
+  const { key } = head.clear;
+  if (from === undefined) {
+    await checkHead(verifier, unit, bucket, head);
+    await checkVersion(verifier, unit, { bucket, row: head });
+  }
+  let after: Buffer | undefined = from?.after;
+  for (;;) {
+    const page = await openPage(room.store, room.tables.versions, { prefix: [bucket.incarnation, key], after, limit: 100 });
+    // Damaged ones are named where the table is walked.
+    for (const row of page.rows) {
+      await checkVersion(verifier, unit, { bucket, row });
+      if (unit.isFull) return { version: row.key.toString("hex") };
+    }
+    if (page.last === undefined) return undefined;
+    after = page.last;
+  }
+}
+
+/** Head, listing row, and what the head says of older versions. */
+async function checkHead(verifier: Verifier, unit: Unit, bucket: BucketRecord, head: HeadRow): Promise<void> {
+  const { room } = verifier;
+  const { tables } = room;
+  const { incarnation: inc } = bucket;
+  const { key, seq, lastSeq, nullSeq, hasOlder, versionId } = head.clear;
+  const name = versionName(bucket.name, key, versionId);
+  if (!tables.heads.key(inc, key).equals(head.key)) {
+    await unit.damage("row-misplaced", name, "the head row stands under another key than its content");
+    return;
+  }
+  if (seq > lastSeq) await unit.damage("version-order-wrong", name, `version ${seq} is behind the key's last, ${lastSeq}`);
+  const older = await openPage(room.store, tables.versions, { prefix: [inc, key], limit: 1 });
+  const hasRows = older.rows.length + older.damaged.length > 0;
+  if (hasRows !== (hasOlder === true)) {
+    const { hasOlder: _hasOlder, ...rest } = head.clear;
+    const clear: HeadRecord = hasRows ? { ...rest, hasOlder: true } : rest;
+    await unit.damage("older-versions-unsaid", name, `the head row says ${hasRows ? "no" : "some"} older versions`, async () => ({
+      checks: [{ key: head.key, stamp: head.stamp }],
+      puts: [tables.heads.put(head.key, { ...rowOf(head), clear })],
+    }));
+  }
+  if (nullSeq !== undefined) {
+    const row = await openRow(tables.versions, tables.versions.key(inc, key, inverted(nullSeq)));
+    const isNull = row === "damaged" || row?.clear.versionId === NULL_VERSION;
+    if (!isNull) await unit.damage("null-version-missing", name, "the null version that the head row names is not there");
+  }
+  await checkListable(verifier, unit, { bucket, head, name });
+}
+
+async function checkListable(
+  { room }: Verifier, unit: Unit, { bucket, head, name }: { bucket: BucketRecord; head: HeadRow; name: string },
+): Promise<void> {
+  const { listable } = room.tables;
+  const rowKey = listable.key(bucket.incarnation, head.clear.key);
+  const wanted = head.clear.object === undefined ? undefined : listableOf(head.clear);
+  const row = await openRow(listable, rowKey);
+  const check = { key: head.key, stamp: head.stamp };
+  if (row === "damaged") return;
+  if (wanted === undefined) {
+    const gone = async () => ({ checks: [check], deletes: [rowKey] });
+    if (row !== undefined) await unit.damage("listing-row-wrong", name, "a deleted key is still listed", gone);
+    return;
+  }
+  const same = row !== undefined && isDeepStrictEqual(row.clear, wanted) && isDeepStrictEqual(printsOf(row), printsOf(head));
+  if (same) return;
+  const what = row === undefined ? "the key is not listed" : "the key is listed with other facts than its head row has";
+  await unit.damage("listing-row-wrong", name, what, async () => ({
+    checks: [check],
+    puts: [listable.put(rowKey, { clear: wanted, fingerprints: packJson(printsOf(head)) })],
+  }));
+}
