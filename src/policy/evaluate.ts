@@ -10,6 +10,7 @@ import { Scope } from "./scope.js";
 import type {
   Decision, Permission, PolicyLayer, PolicySource, Principal, PrincipalPolicies, StatementRef,
 } from "./types.js";
+import { withinBudget } from "./work.js";
 
 /** What the policies of one layer say. */
 interface Finding {
@@ -42,7 +43,7 @@ interface Findings {
  */
 export function evaluate(principal: Principal, permission: Permission, policies: PrincipalPolicies): Decision {
   try {
-    return decide(collect(principal, permission, policies));
+    return withinBudget(() => decide(collect(principal, permission, policies)));
   } catch (error) {
     const source = error instanceof Error ? error.message : String(error);
     return deny(false, "evaluation error", [{ layer: "evaluation error", source }]);

@@ -4,6 +4,7 @@
  * piece with `?` costs text × piece. Source: authorization reference §1.3, §1.4; ARNs are compared field by field.
  */
 import { hasVariable, substitute, tokenize, type Lookup, type Token } from "./template.js";
+import { spend } from "./work.js";
 
 /** A compiled wildcard pattern. */
 export type Glob =
@@ -69,6 +70,8 @@ function matchesPieces(pieces: readonly string[], text: string): boolean {
   const end = text.length - last.length;
   for (let index = 1; index < pieces.length - 1; index += 1) {
     const piece = pieces[index] ?? "";
+    // Long literals, too, can be chosen so that a search goes over them again and again.
+    spend((end - at) * Math.ceil(piece.length / 64));
     const found = text.indexOf(piece, at);
     if (found < 0 || found + piece.length > end) return false;
     at = found + piece.length;
@@ -94,10 +97,10 @@ function matchesPoints(pieces: readonly (readonly number[])[], text: string): bo
 }
 
 function pieceAt(piece: readonly number[], points: readonly number[], at: number): boolean {
-  for (let index = 0; index < piece.length; index += 1) {
-    if (piece[index] !== ONE && piece[index] !== points[at + index]) return false;
-  }
-  return true;
+  let index = 0;
+  while (index < piece.length && (piece[index] === ONE || piece[index] === points[at + index])) index += 1;
+  spend(index + 1);
+  return index === piece.length;
 }
 
 /** A string with wildcards and perhaps variables; without variables compiled once. */
