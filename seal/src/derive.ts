@@ -17,6 +17,7 @@ export type KeyInput = Uint8Array | KeyObject;
  * @param length bytes wanted, 1 … 255·64
  */
 export function hkdfExpand(prk: KeyInput, info: Uint8Array, length: number): Buffer {
+  if (length <= 64) return cut(createHmac("sha512", prk).update(info).update(FIRST_BLOCK).digest(), length);
   const out = Buffer.allocUnsafeSlow(length);
   const counter = Buffer.alloc(1);
   let previous: Buffer | undefined;
@@ -31,6 +32,14 @@ export function hkdfExpand(prk: KeyInput, info: Uint8Array, length: number): Buf
   }
   wipe(previous);
   return out;
+}
+
+const FIRST_BLOCK = Buffer.from([1]);
+
+/** The first `length` bytes; the others are wiped, so that wiping the result wipes all. */
+function cut(block: Buffer, length: number): Buffer {
+  block.fill(0, length);
+  return block.subarray(0, length);
 }
 
 /** HKDF-Extract with HMAC-SHA-512: 64 bytes, for key bytes that a caller chose. */
@@ -51,15 +60,19 @@ export function deriveKeyObject(prk: KeyInput, info: Uint8Array): KeyObject {
  * @param fixedInput label, context and length, as `kdfFixedInput` lays them out
  */
 export function kdfCounter(digest: "sha256" | "sha512", key: KeyInput, fixedInput: Uint8Array, length: number): Buffer {
-  const out = Buffer.allocUnsafeSlow(length);
   const counter = Buffer.alloc(4);
-  for (let at = 0, i = 1; at < length; i++) {
+  const block = (i: number): Buffer => {
     counter.writeUInt32BE(i);
-    const block = createHmac(digest, key).update(counter).update(fixedInput).digest();
-    at += block.copy(out, at);
-    wipe(block);
+    return createHmac(digest, key).update(counter).update(fixedInput).digest();
+  };
+  const first = block(1);
+  if (length <= first.length) return cut(first, length);
+  const out = Buffer.allocUnsafeSlow(length);
+  for (let at = 0, i = 1, next = first; ; next = block(++i)) {
+    at += next.copy(out, at);
+    wipe(next);
+    if (at >= length) return out;
   }
-  return out;
 }
 
 /** `label ‖ 0x00 ‖ context ‖ [length in bits]`, the length as a 32-bit big-endian number (SP 800-108r1 §4). */

@@ -14,25 +14,25 @@ const MAX_U16 = 0xffff;
  * @throws RangeError when a length or the count leaves u16: validation must have refused such a context
  */
 export function canonicalContext(context: EncryptionContext): Buffer {
-  const pairs = Object.entries(context).map(([key, value]) => ({ key: utf8(key), value: utf8(value) }));
-  pairs.sort((a, b) => Buffer.compare(a.key, b.key));
+  const pairs = Object.entries(context).map(([key, value]) => ({ key: Buffer.from(key, "utf8"), value }));
+  if (pairs.length > 1) pairs.sort((a, b) => Buffer.compare(a.key, b.key));
   for (let i = 1; i < pairs.length; i++) {
     const [a, b] = [pairs[i - 1], pairs[i]];
     // Only strings that are not well-formed UTF-16 can meet here: both became U+FFFD.
     if (a !== undefined && b !== undefined && a.key.equals(b.key)) throw new RangeError("encryption context: key twice");
   }
-  const parts: Buffer[] = [u16(pairs.length)];
-  for (const { key, value } of pairs) parts.push(u16(key.length), key, u16(value.length), value);
-  return Buffer.concat(parts);
+  const out = Buffer.allocUnsafe(2 + pairs.reduce((sum, { key, value }) => sum + 4 + key.length + Buffer.byteLength(value), 0));
+  let at = out.writeUInt16BE(checkedU16(pairs.length));
+  for (const { key, value } of pairs) {
+    at = out.writeUInt16BE(checkedU16(key.length), at);
+    at += key.copy(out, at);
+    at = out.writeUInt16BE(checkedU16(Buffer.byteLength(value)), at);
+    at += out.write(value, at, "utf8");
+  }
+  return out;
 }
 
-function utf8(text: string): Buffer {
-  return Buffer.from(text, "utf8");
-}
-
-function u16(value: number): Buffer {
+function checkedU16(value: number): number {
   if (value > MAX_U16) throw new RangeError("encryption context: too long");
-  const bytes = Buffer.alloc(2);
-  bytes.writeUInt16BE(value);
-  return bytes;
+  return value;
 }

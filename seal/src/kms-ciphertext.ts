@@ -149,5 +149,5 @@ function headerBytes(header: KmsHeader): Buffer {
 function keyIdText(bytes: Buffer, multiRegion: boolean): string {
   const hex = bytes.toString("hex");
   if (multiRegion) return `mrk-${hex}`;
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }

@@ -184,7 +184,7 @@ export class LiveCall implements Call {
   }
 
   annotate(notes: AuditNotes): void {
-    this.#audit.annotate(notes);
+    if (!this.#options.silent) this.#audit.annotate(notes);
   }
 
   #nested(service: Service, operation: string, options: InvokeOptions, silent: boolean): LiveCall {

@@ -18,10 +18,25 @@ export function callContext(call: Call): Context {
 
 /** Keys of every operation on a key. @param alias name with `alias/`, when the caller used one */
 export function keyContext(key: Key, alias: string | undefined, call: Call): Context {
-  const context: Writable = { ...callContext(call), ...specContext(key.clear) };
+  const context: Writable = { ...callContext(call), ...ownContext(key) };
   if (alias !== undefined) context["kms:RequestAlias"] = alias;
-  if (key.clear.aliases.length > 0) context["kms:ResourceAliases"] = key.clear.aliases;
-  return { ...context, ...prefixed("aws:ResourceTag/", key.secret.tags) };
+  return context;
+}
+
+/** What a key says of itself, put together once for each version of its row. */
+const ownContexts = new WeakMap<Key, Context>();
+
+function ownContext(key: Key): Context {
+  const known = ownContexts.get(key);
+  if (known !== undefined) return known;
+  const { aliases } = key.clear;
+  const context = {
+    ...specContext(key.clear),
+    ...(aliases.length === 0 ? {} : { "kms:ResourceAliases": aliases }),
+    ...prefixed("aws:ResourceTag/", key.secret.tags),
+  };
+  ownContexts.set(key, context);
+  return context;
 }
 
 /** Keys that describe a key, existing or about to be made. */

@@ -4,7 +4,7 @@ import { invalid } from "./validate.js";
 
 /** AWS's limit for the whole context. */
 const MAX_BYTES = 8192;
-const LONE_SURROGATE = /\p{Surrogate}/u;
+const LONE_SURROGATE = /[\ud800-\udfff]/u;
 
 /** @param member for the message, e.g. `encryptionContext` @throws ServiceError ValidationException */
 export function checkEncryptionContext(context: Readonly<Record<string, string>> | undefined, member: string): void {

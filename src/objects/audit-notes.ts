@@ -15,9 +15,15 @@ const APPLIED: Readonly<Record<ObjectEncryption["mode"], string>> = {
 };
 
 /** What a call is about, known from the moment its bucket is: the bucket's owner must find refused calls too. */
-export function annotateResources(call: Call, { name, ownerAccount }: Pick<BucketRecord, "name" | "ownerAccount">, key?: string): void {
+export function annotateResources(call: Call, bucket: NamedBucket, key?: string): void {
+  call.annotate({ resources: resourcesOf(bucket, key) });
+}
+
+type NamedBucket = Pick<BucketRecord, "name" | "ownerAccount">;
+
+function resourcesOf({ name, ownerAccount }: NamedBucket, key: string | undefined) {
   const bucket = { type: "AWS::S3::Bucket", ARN: bucketArn(name), accountId: ownerAccount };
-  call.annotate({ resources: key === undefined ? [bucket] : [{ type: "AWS::S3::Object", ARN: objectArn(name, key) }, bucket] });
+  return key === undefined ? [bucket] : [{ type: "AWS::S3::Object", ARN: objectArn(name, key) }, bucket];
 }
 
 /** @param sizeBytes plaintext bytes taken in or given out */
@@ -27,8 +33,8 @@ export function annotateObject(
   encryption?: ObjectEncryption,
   sizeBytes?: number,
 ): void {
-  annotateResources(call, bucket.record, key);
   call.annotate({
+    resources: resourcesOf(bucket.record, key),
     additionalEventData: {
       ...(encryption === undefined ? {} : { SSEApplied: APPLIED[encryption.mode] }),
       ...(encryption?.bucketKey === true ? { bucketKeyEnabled: true } : {}),
