@@ -53,10 +53,17 @@ describe("slow clients", () => {
     assert.match(answer?.body ?? "", /<Message>Your socket connection to the server was not read from or written to within/);
     const audit = join(server.directory, "data", "audit");
     const written = readdirSync(audit).map((name) => readFileSync(join(audit, name), "utf8"));
-    const line = written.join("").split("\n").find((text) => text.includes('"key":"drip"')) ?? "{}";
+    const line =
+      written
+        .join("")
+        .split("\n")
+        .find((text) => text.includes('"key":"drip"')) ?? "{}";
     assert.equal(JSON.parse(line).errorCode, "RequestTimeout");
     assert.equal((await ask(server, request(server, "GET", "/slow/drip"))).status, 404);
-    assert.deepEqual(server.logged.filter((line) => line.includes('"level":"error"')), []);
+    assert.deepEqual(
+      server.logged.filter((line) => line.includes('"level":"error"')),
+      [],
+    );
   });
 
   test("a body that stops, signed in chunks or not, and a document, meet the same", async () => {
@@ -199,7 +206,10 @@ describe("many at once", () => {
     const from = (address: string) => ({ unsigned: { "x-forwarded-for": address } });
     const held = (server: Attacked, address: string, at: number): Wire =>
       new Wire(server).write(request(server, "PUT", `/proxied/${at}`, { body: "xx", ...from(address) }).subarray(0, -1));
-    for (const [flags, expected] of [[{ "trusted-proxies": "127.0.0.1/32" }, 200], [{}, 503]] as const) {
+    for (const [flags, expected] of [
+      [{ "trusted-proxies": "127.0.0.1/32" }, 200],
+      [{}, 503],
+    ] as const) {
       const server = await startHere({ ...flags, "max-requests-per-client": "2" });
       t.after(() => server.stop());
       await ask(server, request(server, "PUT", "/proxied"));
@@ -249,7 +259,7 @@ describe("a flood of connections", () => {
     // The client's end of each is in this process too.
     assert.ok(heap() - before < 128 * MIB, `${heap() - before} bytes`);
     const target = presigned(server, "GET", "/flood?list-type=2");
-    for (const until = Date.now() + 5000; wires.some((wire) => !wire.ended) && Date.now() < until; ) await pause(50);
+    for (const until = Date.now() + 5000; wires.some((wire) => !wire.ended) && Date.now() < until;) await pause(50);
     assert.equal(wires.filter((wire) => !wire.ended).length, 0);
     assert.equal((await ask(server, `GET ${target} HTTP/1.1\r\nHost: ${server.host}\r\n\r\n`)).status, 200);
   });

@@ -28,9 +28,17 @@ describe("names", () => {
 
   test("seaweed-dotdot-url, minio-backslash-cross-bucket, vault-path-dotdot: a key never leaves its bucket", async () => {
     const targets = [
-      "/alpha/../beta/secret", "/alpha/%2e%2e/beta/secret", "/alpha/..%2Fbeta%2Fsecret", "/alpha/..%5Cbeta%5Csecret", "/alpha/./../beta/secret",
-      "/alpha//..//beta/secret", "/alpha/%252e%252e/beta/secret", "/alpha/..;/beta/secret", "/alpha/%2E%2E%5C%2E%2E%5Cbeta%5Csecret",
-      "/alpha/a/../../beta/secret", "/alpha/%c0%ae%c0%ae/beta/secret",
+      "/alpha/../beta/secret",
+      "/alpha/%2e%2e/beta/secret",
+      "/alpha/..%2Fbeta%2Fsecret",
+      "/alpha/..%5Cbeta%5Csecret",
+      "/alpha/./../beta/secret",
+      "/alpha//..//beta/secret",
+      "/alpha/%252e%252e/beta/secret",
+      "/alpha/..;/beta/secret",
+      "/alpha/%2E%2E%5C%2E%2E%5Cbeta%5Csecret",
+      "/alpha/a/../../beta/secret",
+      "/alpha/%c0%ae%c0%ae/beta/secret",
     ];
     for (const target of targets) {
       const read = await get(target);
@@ -48,8 +56,16 @@ describe("names", () => {
 
   test("seaweed-dotdot-copysource: a copy source names a bucket and a key, and nothing beside them", async () => {
     for (const source of [
-      "alpha/../beta/secret", "/alpha/../beta/secret", "alpha/%2e%2e/beta/secret", "../beta/secret", "alpha/..%2Fbeta%2Fsecret",
-      "./beta/secret", "alpha\\..\\beta\\secret", "http://127.0.0.1/beta/secret", "file:///etc/passwd", "alpha/..%5C..%5Cbeta",
+      "alpha/../beta/secret",
+      "/alpha/../beta/secret",
+      "alpha/%2e%2e/beta/secret",
+      "../beta/secret",
+      "alpha/..%2Fbeta%2Fsecret",
+      "./beta/secret",
+      "alpha\\..\\beta\\secret",
+      "http://127.0.0.1/beta/secret",
+      "file:///etc/passwd",
+      "alpha/..%5C..%5Cbeta",
     ]) {
       const copied = await ask(server, request(server, "PUT", "/alpha/copy", { headers: { "x-amz-copy-source": source } }));
       assert.ok(copied.status === 404 || copied.status === 400, `${source}: ${copied.status} ${copied.body}`);
@@ -60,7 +76,20 @@ describe("names", () => {
   test("rgw-empty-copysource: an empty or overlong source is an error of the caller, on objects and parts", async () => {
     const begun = await ask(server, request(server, "POST", "/alpha/multi?uploads"));
     const uploadId = /<UploadId>(.*?)<\/UploadId>/.exec(begun.body)?.[1] ?? assert.fail(begun.body);
-    for (const source of ["", "/", "//", "alpha", "alpha/", "?", "?versionId=", "alpha/?versionId=x", `alpha/${"a".repeat(1025)}`, "a".repeat(8000), "%", "%zz"]) {
+    for (const source of [
+      "",
+      "/",
+      "//",
+      "alpha",
+      "alpha/",
+      "?",
+      "?versionId=",
+      "alpha/?versionId=x",
+      `alpha/${"a".repeat(1025)}`,
+      "a".repeat(8000),
+      "%",
+      "%zz",
+    ]) {
       for (const target of ["/alpha/copy", `/alpha/multi?partNumber=1&uploadId=${uploadId}`]) {
         const { status, body } = await ask(server, request(server, "PUT", target, { headers: { "x-amz-copy-source": source } }));
         assert.ok(status >= 400 && status < 500, `${JSON.stringify(source)}: ${status} ${body}`);
@@ -71,22 +100,59 @@ describe("names", () => {
   });
 
   test("keys of 1024 bytes fit, of 1025 do not, whatever they are made of", async () => {
-    for (const [unit, bytes] of [["a", 1], ["/", 1], ["%C3%A9", 2], ["%F0%9F%98%80", 4], ["%5C", 1]] as const) {
+    for (const [unit, bytes] of [
+      ["a", 1],
+      ["/", 1],
+      ["%C3%A9", 2],
+      ["%F0%9F%98%80", 4],
+      ["%5C", 1],
+    ] as const) {
       const fits = unit.repeat(1024 / bytes);
       assert.equal((await put(`/alpha/${fits}`, "fits")).status, 200, unit);
       assert.equal((await get(`/alpha/${fits}`)).body, "fits");
       for (const method of ["PUT", "GET", "DELETE"]) {
-        const { status, body } = await ask(server, request(server, method, `/alpha/${fits}a`, method === "PUT" ? { body: "x" } : {}));
+        const { status, body } = await ask(
+          server,
+          request(server, method, `/alpha/${fits}a`, method === "PUT" ? { body: "x" } : {}),
+        );
         assert.deepEqual([status, code(body)], [400, "KeyTooLongError"], `${method} ${unit}`);
       }
       assert.equal((await ask(server, request(server, "DELETE", `/alpha/${fits}`))).status, 204);
     }
   });
 
-  test("device names, reserved names, case, trailing dots and blanks, and one letter in two forms are keys like any other", async () => {
+  test("device names, case, trailing dots and blanks, and one letter in two forms are keys like any other", async () => {
     const keys = [
-      "CON", "con", "nul", "COM1.txt", "aux.", "a.", "a", "a%20", "A", "%C3%A9", "e%CC%81", "%00", "a%00b", "%7F", "%FF".replace("%FF", "%C3%BF"),
-      "~", "-rf", "$HOME", "%60id%60", ".git", "..a", "...", "data.mdb", "lock.mdb", "format.json", "audit", "%E2%80%AE", "%25", "a%2Fb", "a//b",
+      "CON",
+      "con",
+      "nul",
+      "COM1.txt",
+      "aux.",
+      "a.",
+      "a",
+      "a%20",
+      "A",
+      "%C3%A9",
+      "e%CC%81",
+      "%00",
+      "a%00b",
+      "%7F",
+      "%FF".replace("%FF", "%C3%BF"),
+      "~",
+      "-rf",
+      "$HOME",
+      "%60id%60",
+      ".git",
+      "..a",
+      "...",
+      "data.mdb",
+      "lock.mdb",
+      "format.json",
+      "audit",
+      "%E2%80%AE",
+      "%25",
+      "a%2Fb",
+      "a//b",
     ];
     for (const key of keys) assert.equal((await put(`/alpha/${key}`, `body of ${key}`)).status, 200, key);
     for (const key of keys) assert.equal((await get(`/alpha/${key}`)).body, `body of ${key}`, key);
@@ -96,9 +162,27 @@ describe("names", () => {
   });
 
   test("buckets named like what is inside are refused or are buckets like any other", async () => {
-    for (const name of ["..", ".", "-", "CON", "data.mdb", "audit", "blobs", "a..b", "192.168.0.1", "xn--a", "a-s3alias", "_meta", ".minio.sys", "%2e%2e"]) {
+    for (const name of [
+      "..",
+      ".",
+      "-",
+      "CON",
+      "data.mdb",
+      "audit",
+      "blobs",
+      "a..b",
+      "192.168.0.1",
+      "xn--a",
+      "a-s3alias",
+      "_meta",
+      ".minio.sys",
+      "%2e%2e",
+    ]) {
       const { status, body } = await ask(server, request(server, "PUT", `/${name}`));
-      assert.ok(status === 200 || (status === 400 && /InvalidBucketName|InvalidURI/.test(body)) || status === 405, `${name}: ${status} ${body}`);
+      assert.ok(
+        status === 200 || (status === 400 && /InvalidBucketName|InvalidURI/.test(body)) || status === 405,
+        `${name}: ${status} ${body}`,
+      );
     }
   });
 
@@ -106,9 +190,15 @@ describe("names", () => {
     await put("/alpha/..%2F..%2F..%2F..%2Fescaped-key", Buffer.alloc(200_000, 1));
     const names = readdirSync(server.directory, { recursive: true, encoding: "utf8" });
     assert.ok(names.length > 3);
-    assert.deepEqual(names.filter((name) => /escaped|secret|passwd|copy/.test(name)), []);
+    assert.deepEqual(
+      names.filter((name) => /escaped|secret|passwd|copy/.test(name)),
+      [],
+    );
     for (const name of readdirSync(server.directory)) assert.ok(["data", "config"].includes(name), name);
     assert.ok(statSync(join(server.directory, "data")).isDirectory());
-    assert.deepEqual(server.logged.filter((line) => line.includes('"level":"error"')), []);
+    assert.deepEqual(
+      server.logged.filter((line) => line.includes('"level":"error"')),
+      [],
+    );
   });
 });

@@ -33,12 +33,16 @@ test("an IPv6 /64 is one client, in whatever spelling", () => {
     ["fe80::1%eth0", "fe80 0 0 0 0 0 0 1"],
     ["1:2:3:4:5:6:7:8", "1 2 3 4 5 6 7 8"],
     ["64:ff9b::192.0.2.33", "64 ff9b 0 0 0 0 c000 221"],
-  ] as const) assert.equal(expandedIpv6(text).join(" "), groups, text);
+  ] as const)
+    assert.equal(expandedIpv6(text).join(" "), groups, text);
 });
 
 test("lines that anybody can cause come a few in a period, and say how many did not", () => {
   const lines = new Occasional(2, 1000);
-  assert.deepEqual([0, 1, 2, 3].map((at) => lines.pass(at)), [{ suppressed: 0 }, { suppressed: 0 }, undefined, undefined]);
+  assert.deepEqual(
+    [0, 1, 2, 3].map((at) => lines.pass(at)),
+    [{ suppressed: 0 }, { suppressed: 0 }, undefined, undefined],
+  );
   assert.deepEqual(lines.pass(1000), { suppressed: 2 });
   assert.deepEqual(lines.pass(1001), { suppressed: 0 });
 });
