@@ -6,10 +6,20 @@ import { arch, cpus, platform, totalmem } from "node:os";
 import { isChosen, parseArguments, USAGE, type Settings } from "./arguments.js";
 import type { Group } from "./contract.js";
 import { WrongAnswer } from "./load.js";
+import { largeObject } from "./large-object.js";
+import { listingGroups } from "./listing-cases.js";
 import { objectGroups } from "./objects-cases.js";
 import { runGroup } from "./run-group.js";
+import { smallGroups } from "./small-cases.js";
+import { startTime } from "./start-time.js";
 import { markdown, table } from "./table.js";
 import { hasWrk } from "./wrk.js";
+
+/** What is measured otherwise than in operations a second. */
+const OTHERS: readonly { name: string; long: boolean; run(settings: Settings): Promise<string> }[] = [
+  { name: "5 GiB", long: true, run: largeObject },
+  { name: "start", long: false, run: startTime },
+];
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -21,9 +31,10 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\nusage: ${USAGE}\n`);
     return 2;
   }
-  const groups = objectGroups();
+  const groups = [...objectGroups(), ...smallGroups(), ...listingGroups(settings.quick)];
   if (settings.list) {
     for (const group of groups) for (const { name } of group.cases) process.stdout.write(`${name}\n`);
+    for (const { name } of OTHERS) process.stdout.write(`${name}\n`);
     return 0;
   }
   if (!hasWrk()) {
@@ -40,6 +51,7 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 async function measureAll(groups: readonly Group[], settings: Settings): Promise<number> {
+  const began = performance.now();
   process.stdout.write(`${machine()}; ${settings.workers} workers, ${settings.rounds} rounds of ${settings.seconds} s\n`);
   const memory: string[][] = [];
   for (const group of groups) {
@@ -50,11 +62,19 @@ async function measureAll(groups: readonly Group[], settings: Settings): Promise
     process.stdout.write(`\n${table(rows)}\n`);
     memory.push([group.name, `${Math.round(peakBytes / 1024 / 1024)}`]);
   }
-  if (memory.length === 0) {
+  if (memory.length > 0) {
+    process.stdout.write(`\n${markdown(["under load", "peak private MiB of all processes"], memory)}\n`);
+  }
+  const others = OTHERS.filter(({ name, long }) => isChosen(name, settings.filters) && !(long && settings.quick));
+  for (const { name, run } of others) {
+    process.stderr.write(`bench: ${name} …\n`);
+    process.stdout.write(`\n${await run(settings)}\n`);
+  }
+  if (memory.length + others.length === 0) {
     process.stderr.write("bench: no case matches; --list names them\n");
     return 2;
   }
-  process.stdout.write(`\n${markdown(["private memory of all processes, under load", "peak MiB"], memory)}\n`);
+  process.stderr.write(`bench: done in ${Math.round((performance.now() - began) / 1000)} s, every answer right\n`);
   return 0;
 }
 

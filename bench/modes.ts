@@ -26,7 +26,9 @@ export async function makeBuckets({ kind, client }: Subject, modes: readonly Mod
     const path = `/${bucketOf(mode)}`;
     expectOk(await client.send({ method: "PUT", path }));
     const rule = defaultEncryption(mode, made.KeyMetadata.Arn);
-    if (rule !== undefined) expectOk(await client.send({ method: "PUT", path, query: { encryption: "" }, body: rule }));
+    if (rule === undefined) continue;
+    const headers = { "content-md5": createHash("md5").update(rule).digest("base64") };
+    expectOk(await client.send({ method: "PUT", path, query: { encryption: "" }, headers, body: rule }));
   }
 }
 

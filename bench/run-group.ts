@@ -14,7 +14,9 @@ import { runSockets } from "./sockets.js";
 import type { Row } from "./table.js";
 import { runWrk } from "./wrk.js";
 
+/** Before anything is measured; the first case of a server has code to be compiled. */
 const WARM_SECONDS = 1;
+const FIRST_WARM_SECONDS = 4;
 
 export interface GroupResult {
   readonly rows: readonly Row[];
@@ -55,10 +57,10 @@ async function measure(chosen: readonly Case[], subjects: readonly Subject[], se
   for (const one of chosen) if (!floors.has(one.floor)) floors.set(one.floor, one);
   for (let round = -1; round < settings.rounds; round++) {
     const run = round < 0 ? "warm" : `round-${round}`;
-    const seconds = round < 0 ? WARM_SECONDS : settings.seconds;
     for (const subject of subjects) {
       const cases = subject.kind === "floor" ? [...floors.values()] : chosen;
       for (const [i, one] of cases.entries()) {
+        const seconds = round >= 0 ? settings.seconds : i > 0 ? WARM_SECONDS : FIRST_WARM_SECONDS;
         const watch = subject.name === "coffer" ? new MemoryWatch(subject.pid) : undefined;
         const sample = await measureOnce(one, subject, `${run}-${i}`, seconds).finally(() => peaks.push(watch?.stop() ?? 0));
         if (round < 0) continue;
@@ -93,7 +95,11 @@ function rowsOf(chosen: readonly Case[], samples: ReadonlyMap<string, Sample[]>,
     const floor = summary(floorName, one.sizeBytes, samples.get(floorName));
     if (floor !== undefined && !shown.has(floorName)) rows.push(floor);
     shown.add(floorName);
-    const ratios = { floorPerSecond: floor?.operationsPerSecond, cryptoPerSecond: rateOf(limits.get(one.name)) };
+    const ratios = {
+      floorPerSecond: floor?.operationsPerSecond,
+      floorProcessorMs: floor?.processorMs,
+      cryptoPerSecond: rateOf(limits.get(one.name)),
+    };
     for (const name of [one.name, `${one.name} · against`]) {
       const row = summary(name, one.sizeBytes, samples.get(name));
       if (row !== undefined) rows.push({ ...row, ...ratios });
