@@ -56,31 +56,35 @@ function openOnlyChunk(layer: LayerKey, sealed: Uint8Array, sizeBytes: number): 
   }
 }
 
+/** Sealed bytes: piece by piece, or several at a time. */
+export type Pieces = AsyncIterable<Uint8Array | readonly Uint8Array[]>;
+
 /**
  * Opens the pieces of `source`, which must be exactly the bytes that `layerSealedRange` names (or the whole stream),
- * trimmed to the range. Yields at most one chunk at a time, and the last only when the end has verified: a stream of whole
- * chunks ends with an empty one, and a reader that has all its bytes would not see that one fail.
+ * trimmed to the range. What one piece of the source brought to verification is handed out together, each buffer at most a
+ * chunk, and where one of them fails, none. The last chunk leaves only when the end has verified: a stream of whole chunks
+ * ends with an empty one, and a reader that has all its bytes would not see that one fail.
+ * A piece of the source is done with when the next is asked for.
  * @throws SealIntegrityError naming the chunk; whatever the source throws
  */
-export async function* openLayerStream(
-  layer: LayerKey,
-  source: AsyncIterable<Uint8Array>,
-  read: LayerRead,
-): AsyncGenerator<Buffer> {
+export async function* openLayerStream(layer: LayerKey, source: Pieces, read: LayerRead): AsyncGenerator<Buffer[]> {
   const chunks = new ChunkReader(layer, read);
   const last: Buffer[] = [];
   try {
     for await (const piece of source) {
-      for (let at = 0; at < piece.length; ) {
-        at += chunks.add(piece, at);
-        if (!chunks.complete) continue;
-        const parts = chunks.take();
-        if (chunks.exhausted) last.push(...parts);
-        else yield* parts;
+      const verified: Buffer[] = [];
+      for (const bytes of Array.isArray(piece) ? (piece as readonly Uint8Array[]) : [piece as Uint8Array]) {
+        for (let at = 0; at < bytes.length; ) {
+          at += chunks.add(bytes, at);
+          if (!chunks.complete) continue;
+          const parts = chunks.take();
+          (chunks.exhausted ? last : verified).push(...parts);
+        }
       }
+      if (verified.length > 0) yield verified;
     }
     chunks.end();
-    yield* last;
+    if (last.length > 0) yield last;
   } finally {
     chunks.drop();
   }

@@ -10,7 +10,7 @@ import { hkdfExpand } from "./derive.js";
 import { SealIntegrityError } from "./errors.js";
 import { deriveLayerKey, layerKeyFromPrefix } from "./layer-key.js";
 import type { LayerKey } from "./layer-key.js";
-import { openLayer, openLayerStream } from "./layer-open.js";
+import { openLayer, openLayerStream, type Pieces } from "./layer-open.js";
 import { sealLayer, sealLayerStream } from "./layer-seal.js";
 import { plainSize, sealedRange, sealedSize } from "./sizes.js";
 import type { ByteRange, Shape } from "./sizes.js";
@@ -59,9 +59,12 @@ export interface SegmentOpener {
    * Plaintext of `read.range`, each piece verified, at most a chunk (64 KiB) at a time.
    * @param source the sealed bytes that `sealedRange(read.range, read.sizeBytes, shape)` names, in pieces of any size; for the
    *   whole segment the blob to its very end, so that appended bytes are seen
+   *   The opener is done with a piece when it asks for the next.
    * @throws SealIntegrityError naming the chunk, from the iteration; whatever the source throws
    */
   open(source: AsyncIterable<Uint8Array>, read: SegmentRead): AsyncIterable<Buffer>;
+  /** The same, with what one piece of the source brought to verification handed out together: for large bodies. */
+  openBatches(source: AsyncIterable<Uint8Array>, read: SegmentRead): AsyncIterable<readonly Buffer[]>;
 }
 
 export function newSegmentId(): Buffer {
@@ -93,7 +96,8 @@ export function segmentOpener(segment: Segment, prefixes: Uint8Array): SegmentOp
   const keys = mapLayers(segment, (inputKey, context, suite, layer) =>
     layerKeyFromPrefix(suite, inputKey, prefixes.subarray(layer * PREFIX_BYTES, (layer + 1) * PREFIX_BYTES), context),
   );
-  return { open: (source, read) => openLayers(keys, source, read) };
+  const openBatches: SegmentOpener["openBatches"] = (source, read) => openLayers(keys, source, read);
+  return { openBatches, open: (source, read) => singly(openBatches(source, read)) };
 }
 
 /**
@@ -149,7 +153,11 @@ export function sealerWithSalts(segment: Segment, salts: Uint8Array): SegmentSea
   };
 }
 
-function openLayers(keys: readonly LayerKey[], source: AsyncIterable<Uint8Array>, read: SegmentRead): AsyncIterable<Buffer> {
+async function* singly(batches: AsyncIterable<readonly Buffer[]>): AsyncGenerator<Buffer> {
+  for await (const batch of batches) yield* batch;
+}
+
+function openLayers(keys: readonly LayerKey[], source: Pieces, read: SegmentRead): AsyncIterable<readonly Buffer[]> {
   let pieces = source;
   for (let layer = keys.length - 1; layer >= 0; layer--) {
     const key = keys[layer];
@@ -159,7 +167,7 @@ function openLayers(keys: readonly LayerKey[], source: AsyncIterable<Uint8Array>
     const range = read.range === undefined || layer === 0 ? read.range : sealedRange(read.range, read.sizeBytes, within);
     pieces = openLayerStream(key, pieces, { sizeBytes: sealedSize(read.sizeBytes, within), range });
   }
-  return pieces as AsyncIterable<Buffer>;
+  return pieces as AsyncIterable<readonly Buffer[]>;
 }
 
 /**

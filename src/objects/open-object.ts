@@ -18,7 +18,7 @@ import { readPartTable, slicesOf, type PartSlice } from "./part-table.js";
 import type { ByteRange } from "./ranges.js";
 import type { PresentObject } from "./read-facts.js";
 import type { Segment } from "./records.js";
-import { BodyGone, openInline, openSegmentBytes } from "./sealing.js";
+import { BodyGone, openInline, openSegmentBatches } from "./sealing.js";
 import { emptyBytes } from "./sources.js";
 import { checkTransport } from "./transport.js";
 import { readVersion } from "./versions.js";
@@ -135,7 +135,7 @@ async function withKeys(room: Room, call: Call, present: PresentObject, dataKeys
     read: (range) =>
       object.body.kind === "segment" && object.body.segment.at === "inline"
         ? readInline(room, call, present, { dataKeys, segment: object.body.segment, range })
-        : startReading(call, dataKeys, guarded(room, call, present, bytesOf(room, present, keys, range))),
+        : startReading(call, dataKeys, guarded(room, call, present, batchesOf(room, present, keys, range))),
     close: () => dataKeys.wipe(),
   };
 }
@@ -163,37 +163,47 @@ interface OpenedKeys {
   readonly parts: readonly PartSlice["entry"][] | undefined;
 }
 
-async function* bytesOf(
+async function* batchesOf(
   room: Room,
   { bucket, object }: PresentObject,
   keys: OpenedKeys,
   range: ByteRange | undefined,
-): AsyncGenerator<Buffer> {
+): AsyncGenerator<readonly Buffer[]> {
   const at = { inc: bucket.record.incarnation, dataKeys: keys.dataKeys };
   if (object.body.kind === "segment") {
-    yield* openSegmentBytes(room, at, object.body.segment, range);
+    yield* openSegmentBatches(room, at, object.body.segment, range);
     return;
   }
   for (const slice of slicesOf(keys.parts ?? [], range)) {
-    yield* openSegmentBytes(room, at, slice.entry.segment, slice.range);
+    yield* openSegmentBatches(room, at, slice.entry.segment, slice.range);
   }
 }
 
 /** Integrity failures are logged where they happen, mid-stream too. */
-async function* guarded(room: Room, call: Call, present: PresentObject, bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+async function* guarded(
+  room: Room,
+  call: Call,
+  present: PresentObject,
+  batches: AsyncIterable<readonly Buffer[]>,
+): AsyncGenerator<readonly Buffer[]> {
   try {
-    yield* bytes;
+    yield* batches;
   } catch (thrown) {
     throw await explained(room, call, present, thrown);
   }
 }
 
 /**
- * Pulls the first piece, so that a body that does not verify from the start answers an error instead of a broken stream.
- * The data keys live until the stream ends, is given up, or the client is gone.
+ * Pulls the first batch, so that a body that does not verify from the start answers an error instead of a broken stream.
+ * The data keys live until the stream ends, is given up, or the client is gone. Hand-written, so that a piece of a batch
+ * at hand costs one promise and not one in each generator below.
  */
-async function startReading(call: Call, dataKeys: DataKeys, bytes: AsyncGenerator<Buffer>): Promise<AsyncIterable<Buffer>> {
-  const first = await bytes.next().catch((error: unknown) => {
+async function startReading(
+  call: Call,
+  dataKeys: DataKeys,
+  batches: AsyncGenerator<readonly Buffer[]>,
+): Promise<AsyncIterable<Buffer>> {
+  const first = await batches.next().catch((error: unknown) => {
     dataKeys.wipe();
     throw error;
   });
@@ -201,10 +211,11 @@ async function startReading(call: Call, dataKeys: DataKeys, bytes: AsyncGenerato
     dataKeys.wipe();
     return emptyBytes();
   }
-  let pending: IteratorResult<Buffer> | undefined = first;
+  let batch: Iterator<Buffer> = first.value.values();
   const close = async (): Promise<void> => {
     call.signal.removeEventListener("abort", onAbort);
-    await bytes.return(undefined);
+    batch = [].values();
+    await batches.return(undefined);
     dataKeys.wipe();
   };
   const onAbort = (): void =>
@@ -213,15 +224,19 @@ async function startReading(call: Call, dataKeys: DataKeys, bytes: AsyncGenerato
   if (call.signal.aborted) onAbort();
   const iterator: AsyncIterator<Buffer> = {
     async next() {
-      const result =
-        pending ??
-        (await bytes.next().catch(async (error: unknown) => {
+      for (;;) {
+        const piece = batch.next();
+        if (piece.done !== true) return piece;
+        const more = await batches.next().catch(async (error: unknown) => {
           await close();
           throw error;
-        }));
-      pending = undefined;
-      if (result.done === true) await close();
-      return result;
+        });
+        if (more.done === true) {
+          await close();
+          return { done: true, value: undefined };
+        }
+        batch = more.value.values();
+      }
     },
     async return() {
       await close();

@@ -161,22 +161,31 @@ export async function openInline(room: Room, at: SegmentPlace, segment: Segment,
   return range === undefined ? plain : plain.subarray(range.start, range.end + 1);
 }
 
-/** The same of any segment, piece by verified piece; errors come from the iteration. */
-export async function* openSegmentBytes(
+/**
+ * The same of any segment, in batches of verified pieces (of a blob, about a MiB); errors come from the iteration.
+ * INVARIANT of `transient`: the opener has decrypted a piece of the blob before it asks for the next.
+ */
+export async function* openSegmentBatches(
   room: Room,
   at: SegmentPlace,
   segment: Segment,
   range?: ByteRange,
-): AsyncGenerator<Buffer> {
+): AsyncGenerator<readonly Buffer[]> {
   const { sizeBytes } = segment;
   if (segment.at === "inline") {
     const plain = await openInline(room, at, segment, range);
-    if (plain.length > 0) yield plain;
+    if (plain.length > 0) yield [plain];
     return;
   }
   const shape = described(at, segment);
   const opener = segmentOpener(shape, Buffer.from(segment.prefixes, "base64"));
   const sealed = range === undefined ? undefined : sealedRange(range, sizeBytes, shapeOf(shape));
-  const source = room.blobs.get(segment.id, sealed === undefined ? undefined : { start: sealed.start, end: sealed.end });
-  yield* opener.open(source, range === undefined ? { sizeBytes } : { sizeBytes, range });
+  const extent = sealed === undefined ? undefined : { start: sealed.start, end: sealed.end };
+  const source = room.blobs.get(segment.id, extent, { transient: true });
+  yield* opener.openBatches(source, range === undefined ? { sizeBytes } : { sizeBytes, range });
+}
+
+/** The same, piece by piece. */
+export async function* openSegmentBytes(room: Room, at: SegmentPlace, segment: Segment): AsyncGenerator<Buffer> {
+  for await (const batch of openSegmentBatches(room, at, segment)) yield* batch;
 }

@@ -204,7 +204,8 @@ test("chunks that are swapped, repeated, dropped or taken from another segment a
     const expected = (error: unknown): boolean => error instanceof SealIntegrityError && error.index === index;
     assert.throws(() => openSegment(segment, bad), expected, name);
     const read = async (): Promise<void> => {
-      for await (const part of segmentOpener(segment, sealer.prefixes).open(pieces(bad, 50_000), { sizeBytes: size })) {
+      // Pieces that end where chunks end: what one piece verifies leaves together, or not at all.
+      for await (const part of segmentOpener(segment, sealer.prefixes).open(pieces(bad, 8), { sizeBytes: size })) {
         seen.push(part.length);
       }
     };
@@ -213,6 +214,44 @@ test("chunks that are swapped, repeated, dropped or taken from another segment a
     assert.equal(seen.reduce((sum, length) => sum + length, 0), index * CHUNK, name);
   }
 });
+
+for (const layers of [1, 2]) {
+  test(`${layers} layer(s): batches: all that a piece verifies leaves together; where one chunk fails, nothing of its piece`, async () => {
+    const segment = fixedSegment(layers);
+    const size = 5 * CHUNK + 7;
+    const sealer = segmentSealer(segment);
+    const sealed = sealer.sealAll(pattern(size));
+    const opener = segmentOpener(segment, sealer.prefixes);
+    const open = (bytes: Buffer) => opener.openBatches(pieces(bytes, 3 * CHUNK), { sizeBytes: size })[Symbol.asyncIterator]();
+    const good = open(sealed);
+    const batches: Buffer[] = [];
+    for (let next = await good.next(); next.done !== true; next = await good.next()) batches.push(Buffer.concat(next.value));
+    assert.ok(batches.length <= 2 + layers, `${batches.length} batches`);
+    assert.deepEqual(Buffer.concat(batches), pattern(size));
+    const damaged = open(flipped(sealed, 2 * CHUNK));
+    await assert.rejects(damaged.next(), isFault("tag"));
+    assert.equal((await damaged.next()).done, true);
+  });
+
+  test(`${layers} layer(s): a source that uses its memory again after each piece is opened and sealed all the same`, async () => {
+    async function* reusing(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
+      const memory = Buffer.alloc(size);
+      for (let at = 0; at < bytes.length; at += size) {
+        const length = bytes.copy(memory, 0, at, at + size);
+        yield memory.subarray(0, length);
+        memory.fill(0xee);
+      }
+    }
+    const segment = fixedSegment(layers);
+    const plain = pattern(20 * CHUNK + 3);
+    for (const size of [1000, CHUNK, 1 << 20]) {
+      const sealer = segmentSealer(segment);
+      const sealed = await collect(sealer.seal(reusing(plain, size)));
+      const opener = segmentOpener(segment, sealer.prefixes);
+      assert.ok((await collect(opener.open(reusing(sealed, size), { sizeBytes: plain.length }))).equals(plain), String(size));
+    }
+  });
+}
 
 test("a range that reaches the end proves the length by the last chunk, even an empty one", async () => {
   const segment = fixedSegment(1);
