@@ -8,6 +8,7 @@ import { SECOND_MS, systemClock } from "../lib/clock.js";
 import { createLog, type Log } from "../lib/log.js";
 import { openApp } from "./app.js";
 import type { Config } from "./config.js";
+import { closeUntaken } from "./untaken.js";
 import { writeEndpointFile } from "./endpoint-file.js";
 import { survivePromises } from "./last-resort.js";
 import { aggregateMetrics } from "./metrics.js";
@@ -89,6 +90,7 @@ async function supervise(config: Config, prepared: Prepared, log: Log): Promise<
 /** @returns where the worker listens; undefined if it died before it did */
 async function fork(): Promise<WorkerUrls | undefined> {
   const worker = cluster.fork();
+  closeUntaken(worker);
   return new Promise((resolve) => {
     worker.on("message", (message: { coffer?: string; urls?: WorkerUrls }) => {
       if (message.coffer === "hearing") hearing.add(worker);
