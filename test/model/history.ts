@@ -16,6 +16,7 @@ export interface Observed {
   readonly action: Action;
   readonly answer: Answer;
   readonly start: number;
+  /** Of a call without an answer: when it could no longer take place, because whoever worked on it was dead. */
   readonly end: number;
 }
 
@@ -56,7 +57,7 @@ function momentsOf(observed: readonly Observed[], from: State, storeFails: boole
       action: of.action,
       answer: of.answer,
       start: of.start,
-      end: isUnknown ? Number.POSITIVE_INFINITY : of.end,
+      end: of.end,
       isOptional: isUnknown,
       mayHaveMade: isUnknown ? [{}, ...loose] : [],
       wasDisturbed: storeFails || observed.some((other) => other !== of && !READS.test(other.action.name) && runsBeside(other, of)),
@@ -66,7 +67,7 @@ function momentsOf(observed: readonly Observed[], from: State, storeFails: boole
     };
     for (const piece of split(base, keys)) {
       const isOpen = storeFails && typeof piece.answer === "object" && "error" in piece.answer && piece.answer.error === "InternalError";
-      const open = { answer: "unknown" as const, end: Number.POSITIVE_INFINITY, isOptional: true, mayHaveMade: [{}, ...loose] };
+      const open = { answer: "unknown" as const, isOptional: true, mayHaveMade: [{}, ...loose] };
       moments.push({ ...piece, ...(isOpen ? open : {}), ...(piece.after === undefined ? {} : { after: moments.length - 1 }) });
     }
   }

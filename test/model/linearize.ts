@@ -1,6 +1,6 @@
 /**
  * Is there an order of these calls, one at a time, that gives the answers that were seen? Each call takes place at one
- * moment between its start and its end; one without an answer at any moment after its start, or never.
+ * moment between its start and its end; one without an answer perhaps never.
  * A depth-first search over what may come next, with the (done, state) pairs that led nowhere remembered.
  * Source: Wing and Gong, "Testing and verifying concurrent objects", 1993; Lowe, "Testing for linearizability", 2017.
  */
@@ -8,9 +8,9 @@
 /** One call as it was seen. Its place in the history's list is its number. */
 export interface Happened {
   readonly start: number;
-  /** Infinity: the call was never answered. */
+  /** Infinity: it may take place at any time to come. */
   readonly end: number;
-  /** It may not have taken place at all. */
+  /** It was not answered, and may not have taken place at all. */
   readonly isOptional: boolean;
   /** Takes place after this one, whatever the clock says. */
   readonly after?: number;
@@ -65,8 +65,12 @@ class Search<S, H extends Happened> {
       this.longest = order;
       this.reached = state;
     }
-    const next = this.#possible();
-    if (next === undefined) return true;
+    const next = this.#possible(order);
+    if (next === undefined) {
+      this.longest = order;
+      this.reached = state;
+      return true;
+    }
     const place = `${this.#done.map((done) => (done ? "1" : "0")).join("")}${this.#machine.textOf(state)}`;
     if (this.#hopeless.has(place)) return false;
     if (++this.looked > MOST_STATES) throw new Error(`undecided after ${MOST_STATES} states`);
@@ -82,7 +86,8 @@ class Search<S, H extends Happened> {
   }
 
   /** Calls that may be next; undefined: none is left that must take place. */
-  #possible(): number[] | undefined {
+  #possible(order: readonly number[]): number[] | undefined {
+    const latestStart = order.reduce((latest, at) => Math.max(latest, this.#calls[at]?.start ?? 0), 0);
     let earliestEnd = Number.POSITIVE_INFINITY;
     let isDone = true;
     for (const [at, call] of this.#calls.entries()) {
@@ -93,7 +98,7 @@ class Search<S, H extends Happened> {
     if (isDone) return undefined;
     return this.#byStart.filter((at) => {
       const call = this.#calls[at];
-      if (call === undefined || this.#done[at] === true || call.start >= earliestEnd) return false;
+      if (call === undefined || this.#done[at] === true || call.start >= earliestEnd || call.end <= latestStart) return false;
       return call.after === undefined || this.#done[call.after] === true;
     });
   }

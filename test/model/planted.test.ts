@@ -57,10 +57,13 @@ test("by hand: what may be seen while two writes overlap, and what may not", () 
 });
 
 test("by hand: a call that was cut off took place once, or never, but not before it began", () => {
-  const open: Observed = { ...put(2, 5, 6, "two"), answer: "unknown" };
+  const open: Observed = { ...put(2, 5, Number.POSITIVE_INFINITY, "two"), answer: "unknown" };
   const holds = (...reads: Observed[]): boolean => judge([BUCKET, put(1, 3, 4, "one"), open, ...reads], LIMITS).ok;
   assert.ok(holds(get(3, 7, 8, "one")));
   assert.ok(holds(get(3, 7, 8, "one"), get(4, 9, 10, "two")));
   assert.ok(!holds(get(3, 7, 8, "two"), get(4, 9, 10, "one")));
   assert.ok(!judge([BUCKET, put(1, 3, 8, "one"), { ...open, start: 9 }, get(3, 4, 7, "two")], LIMITS).ok);
+  const dead: Observed = { ...open, end: 6 };
+  assert.ok(judge([BUCKET, put(1, 3, 4, "one"), dead, get(3, 7, 8, "two")], LIMITS).ok);
+  assert.ok(!judge([BUCKET, put(1, 3, 4, "one"), dead, get(3, 7, 8, "one"), get(4, 9, 10, "two")], LIMITS).ok, "its server is dead");
 });

@@ -84,13 +84,17 @@ function writeErrors(at: At): string[] {
 const metaOf = (input: Action["input"]): string => (input["Metadata"] as { readonly m?: string } | undefined)?.m ?? "";
 const tagOf = (input: Action["input"]): string => text(input["Tagging"]).replace(/^t=/, "");
 
+/** Stands for the ETag of an object under SSE-KMS, which says nothing. */
+export const RANDOM_ETAG = "random";
+
 const putObject: Handler = (at) => {
   const errors = writeErrors(at);
   if (errors.length > 0) return refuse(...errors);
   const content = contentOf(at.action.body ?? Buffer.alloc(0));
   const { input } = at.action;
-  const { next, id } = add(at, { marker: false, content, etag: content, meta: metaOf(input), tag: tagOf(input) });
-  return { next, ok: { ETag: content, ...shownId(at, id) } };
+  const etag = input["ServerSideEncryption"] === "aws:kms" ? RANDOM_ETAG : content;
+  const { next, id } = add(at, { marker: false, content, etag, meta: metaOf(input), tag: tagOf(input) });
+  return { next, ok: { ETag: etag, ...shownId(at, id) } };
 };
 
 /** The version that a read addresses. */

@@ -76,6 +76,8 @@ export function bytesOf(id: ContentId): Buffer {
   return bytes;
 }
 
+export const isContent = (id: string): boolean => contents.has(id);
+
 /** `record` with one member set, or without it. */
 export function withMember<T>(record: Readonly<Record<string, T>>, name: string, value: T | undefined): Readonly<Record<string, T>> {
   const { [name]: _before, ...rest } = record;

@@ -14,7 +14,7 @@ export interface Reply {
   readonly next?: { readonly NextToken: string; readonly Last: string };
 }
 
-/** Never throws. */
+/** Throws only where the test must end. */
 export type Target = (action: Action) => Promise<Reply>;
 
 type Out = Readonly<Record<string, unknown>>;
@@ -120,12 +120,17 @@ const BY_STATUS: Readonly<Record<string, string>> = {
   412: "PreconditionFailed",
 };
 
+/** A call that is neither answered nor cut off for so long never will be. */
+const HANG_MS = 30_000;
+
 /** Over HTTP. A connection that breaks, or a 500, leaves open what took place. */
 export function wireTarget(client: WireClient): Target {
   return async (action) => {
     const { body, ...encoded } = encodeRequest("s3", action.name, sent(action));
     const bytes = action.body ?? body;
-    const answer = await client.send({ ...encoded, ...(bytes === undefined ? {} : { body: bytes }) }).catch(() => undefined);
+    const signal = AbortSignal.timeout(HANG_MS);
+    const answer = await client.send({ ...encoded, signal, ...(bytes === undefined ? {} : { body: bytes }) }).catch(() => undefined);
+    if (signal.aborted) throw new Error(`no answer within ${HANG_MS} ms, and the connection stands: ${action.name}`);
     if (answer === undefined) return { answer: "unknown" };
     if (answer.status < 300) return shown(action, decodeAnswer("s3", action.name, answer) as Out, answer.body);
     const { code } = answerError(answer);
