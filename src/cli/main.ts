@@ -10,6 +10,7 @@ import { ConfigError, loadConfig, type Config, type RawOptions } from "../server
 import { CONFIG_OPTION, environmentName, OPTIONS } from "../server/options.js";
 import { VERSION } from "../server/version.js";
 import type { AuditOptions } from "./audit.js";
+import type { RestoreOptions } from "../server/restore.js";
 import type { InspectOptions } from "./inspect.js";
 import { printable } from "./text.js";
 import type { VerifyOptions } from "./verify.js";
@@ -49,6 +50,23 @@ export async function main(argv: readonly string[]): Promise<void> {
   );
   asking(program);
   let failureCode = 1;
+  configured(
+    program.command("backup").description("copy the store, in use or not; not its key file").argument("<directory>", "where backups are kept"),
+    async (config, directory) => {
+      const { makeBackup } = await import("./backup.js");
+      process.exitCode = await makeBackup(config, directory ?? "");
+    },
+  );
+  const restoring = program
+    .command("restore")
+    .description("a backup back into an empty --data-dir")
+    .argument("<directory>", "where backups are kept")
+    .option("--snapshot <NAME>", "another than the latest")
+    .option("--keep-going", "restore all but what is damaged");
+  configured(restoring, async (config, directory) => {
+    const { makeRestore } = await import("./backup.js");
+    process.exitCode = await makeRestore(config, directory ?? "", restoring.opts<RestoreOptions>());
+  });
   const verifying = program
     .command("verify")
     .description("is the store what was written, all of it, and nothing else? On a stopped store, with its key file")
@@ -76,7 +94,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 
 function messageOf(error: Error): string {
   if (error instanceof ServiceError) return printable(`${error.code}: ${error.message}`);
-  const expected = error instanceof ConfigError || error.name === "KeyFileProblem" || error.name === "StoreError";
+  const expected = error instanceof ConfigError || /^(KeyFileProblem|StoreError|BackupIntegrityError)$/.test(error.name);
   return expected ? error.message : (error.stack ?? error.message);
 }
 

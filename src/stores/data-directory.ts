@@ -44,11 +44,19 @@ export async function readDataDirectory(directory: string): Promise<DataDirector
  * @throws StoreError when a store is there already
  */
 export async function createDataDirectory(directory: string, storeId: string): Promise<DataDirectory> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  if ((await readDataDirectory(directory)) !== undefined) throw new StoreError("the data directory holds a store already");
+  return writeFormat(directory, storeId);
+}
+
+/**
+ * Makes a store of what a restore has put into `directory`: the last step, before which the directory is refused.
+ * @throws StoreError when there is a format file already
+ */
+export async function writeFormat(directory: string, storeId: string): Promise<DataDirectory> {
   const made: DataDirectory = { formatVersion: FORMAT_VERSION, storeId };
   const text = `${JSON.stringify(made)}\n`;
   parse(text);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  if ((await readDataDirectory(directory)) !== undefined) throw new StoreError("the data directory holds a store already");
   const temporary = join(directory, `${FORMAT_FILE}.${randomHex(8)}`);
   try {
     const file = await open(temporary, "wx", 0o600);
