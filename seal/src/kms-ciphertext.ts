@@ -3,12 +3,13 @@
  * used for one message under the zero nonce, so there is no nonce limit; the commitment makes "wrong material or context" an event of its own, told apart here and
  * never on the wire. FORMAT: docs/spec/kms-ciphertext.md. Source: NIST SP 800-108r1; NIST SP 800-38D.
  */
-import { createCipheriv, createDecipheriv, hash, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, hash } from "node:crypto";
 import { asBuffer, requireLength, sameBytes, wipe } from "./bytes.js";
 import { kdfCounter, kdfFixedInput } from "./derive.js";
 import type { KeyInput } from "./derive.js";
 import { canonicalContext } from "./encryption-context.js";
 import type { EncryptionContext } from "./encryption-context.js";
+import { randomSalt } from "./random.js";
 
 const MAGIC = 0xc0fe;
 const VERSION = 1;
@@ -16,6 +17,7 @@ const SUITE = 1;
 const FLAG_MULTI_REGION = 1;
 const FLAG_IMPORTED = 2;
 const SALT_AT = 53;
+const SALT_BYTES = 32;
 const COMMITMENT_AT = 85;
 const BODY_AT = 117;
 const TAG_BYTES = 16;
@@ -54,7 +56,7 @@ export function encryptKms(
   plaintext: Uint8Array,
   context: EncryptionContext,
 ): Buffer {
-  return encryptKmsWithSalt(header, material, { plaintext, context, salt: randomBytes(32) });
+  return encryptKmsWithSalt(header, material, { plaintext, context, salt: randomSalt(SALT_BYTES) });
 }
 
 /**
@@ -106,7 +108,7 @@ export function encryptKmsWithSalt(
   input: { readonly plaintext: Uint8Array; readonly context: EncryptionContext; readonly salt: Uint8Array },
 ): Buffer {
   const { salt } = input;
-  requireLength(salt, 32, "KMS salt");
+  requireLength(salt, SALT_BYTES, "KMS salt");
   const canonical = canonicalContext(input.context);
   const head = Buffer.concat([headerBytes(header), salt]);
   const okm = deriveKms(material, head, canonical);

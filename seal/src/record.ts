@@ -5,9 +5,10 @@
  * own place is not detected here.
  * FORMAT: docs/spec/records.md §3, §4.
  */
-import { randomBytes, timingSafeEqual } from "node:crypto";
+import { timingSafeEqual } from "node:crypto";
 import { asBuffer } from "./bytes.js";
 import { SealIntegrityError } from "./errors.js";
+import { randomSalt } from "./random.js";
 import { ROW_MAC_BYTES, applyMask, macHashes, sha256 } from "./record-keys.js";
 import type { RecordKeys } from "./record-keys.js";
 
@@ -51,7 +52,7 @@ export interface OpenedRow {
 
 /** @returns the row's bytes @throws RangeError for parts over their limits */
 export function sealRow(keys: RecordKeys, place: RowPlace, parts: RowParts): Buffer {
-  return sealRowWithNonce(keys, place, parts, parts.fingerprints || parts.sealed ? randomBytes(NONCE_BYTES) : undefined);
+  return sealRowWithNonce(keys, place, parts, parts.fingerprints || parts.sealed ? randomSalt(NONCE_BYTES) : undefined);
 }
 
 /** @throws SealIntegrityError when the row was altered, moved, or belongs to another store */

@@ -4,11 +4,12 @@
  * Used for key material under the root key, data keys under a bucket key, data keys under an SSE-C customer key.
  * FORMAT: docs/spec/records.md §5.
  */
-import { createCipheriv, createDecipheriv, createSecretKey, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createSecretKey } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { asBuffer, requireLength, sameBytes, wipe } from "./bytes.js";
 import { hkdfExpand } from "./derive.js";
 import { SealIntegrityError } from "./errors.js";
+import { randomSalt } from "./random.js";
 
 const VERSION = 1;
 const SUITE = 1;
@@ -47,7 +48,7 @@ export function wrappingKey(bytes: Uint8Array): WrappingKey {
  * @param aad what the secret belongs to, unambiguous (length-prefixed, beginning with a label); must be given again to unwrap
  */
 export function wrapKey(under: WrappingKey, secret: Uint8Array, aad: Uint8Array): Buffer {
-  return wrapKeyWithSalt(under, secret, aad, randomBytes(WRAP_SALT_BYTES));
+  return wrapKeyWithSalt(under, secret, aad, randomSalt(WRAP_SALT_BYTES));
 }
 
 /**

@@ -24,7 +24,16 @@ export function houseKeyArn(region: string): string {
   return keyArn(region, HOUSE_ACCOUNT, houseKeyId(region));
 }
 
+/** Ids made so far: Regions are few, and those of buckets and configuration only. */
+const houseKeyIds = new Map<string, string>();
+
 function houseKeyId(region: string): string {
+  const known = houseKeyIds.get(region) ?? deriveHouseKeyId(region);
+  houseKeyIds.set(region, known);
+  return known;
+}
+
+function deriveHouseKeyId(region: string): string {
   const hash = createHash("sha256").update(`coffer/house-key/v1\0${region}`).digest().subarray(0, 16);
   hash.writeUInt8((hash.readUInt8(6) & 0x0f) | 0x80, 6); // UUID version 8: custom
   hash.writeUInt8((hash.readUInt8(8) & 0x3f) | 0x80, 8);
