@@ -6,8 +6,8 @@
 import { MINUTE_MS } from "../lib/clock.js";
 import { ServiceError } from "../lib/errors.js";
 import { incompleteSignature, refusedSignature, signingName, type Dialect } from "./auth-errors.js";
-import { decodeValue } from "./canonical.js";
 import type { CredentialScope } from "./claim.js";
+import { decodeValue } from "./recode.js";
 import type { RequestHead, Service } from "./types.js";
 
 export interface ParseOptions {
@@ -121,6 +121,7 @@ export function assertAllSigned(reader: ClaimReader, names: readonly string[]): 
   const signed = new Set(names);
   const unsigned = signed.has("host") ? [] : ["host"];
   for (const name of reader.headers.keys()) if (name.startsWith("x-amz-") && !signed.has(name)) unsigned.push(name);
+  if (unsigned.length === 0) return;
   // A presigned URL's payload hash is part of the canonical request whether or not its header is listed.
   const open = reader.parameters.has("X-Amz-Signature") ? unsigned.filter((name) => name !== "x-amz-content-sha256") : unsigned;
   if (open.length === 0) return;

@@ -13,8 +13,9 @@ import { oldSignature, type ParseOptions } from "./authorization-common.js";
 import type { AuthorizationClaim, CredentialScope } from "./claim.js";
 import { headerClaim } from "./authorization-header.js";
 import { queryClaim } from "./authorization-query.js";
-import { decodeValue, headerValues, queryParameters } from "./canonical.js";
 import { hasControls, isHeaderName } from "./header-values.js";
+import { decodeValue } from "./recode.js";
+import { partsOf, queryParameters, type QueryParameter } from "./request-parts.js";
 import type { RequestHead } from "./types.js";
 import { splitTarget } from "./uri.js";
 
@@ -52,9 +53,9 @@ const AUTH_PARAMETERS = new Set([
 /** Values by name as sent, canonically encoded. */
 type Parameters = ReadonlyMap<string, readonly string[]>;
 
-function parametersOf(target: string): Parameters {
+function byName(parameters: readonly QueryParameter[]): Parameters {
   const out = new Map<string, string[]>();
-  for (const [name, value] of queryParameters(splitTarget(target).rawQuery)) {
+  for (const [name, value] of parameters) {
     const values = out.get(name);
     if (values === undefined) out.set(name, [value]);
     else values.push(value);
@@ -64,12 +65,11 @@ function parametersOf(target: string): Parameters {
 
 /** The same by lower-case name: spellings of one name are one parameter. */
 function byLowerName(parameters: Parameters): Parameters {
-  const out = new Map<string, string[]>();
+  const out = new Map<string, readonly string[]>();
   for (const [name, values] of parameters) {
     const lower = name.toLowerCase();
     const seen = out.get(lower);
-    if (seen === undefined) out.set(lower, [...values]);
-    else for (const value of values) seen.push(value);
+    out.set(lower, seen === undefined ? values : [...seen, ...values]);
   }
   return out;
 }
@@ -95,9 +95,10 @@ function assertSingle(headers: ReadonlyMap<string, readonly string[]>, dialect: 
  */
 export function parseAuthorization(head: RequestHead, options: ParseOptions): AuthorizationClaim {
   const dialect = dialectOf(options.service);
-  const headers = headerValues(head.rawHeaders);
+  const parts = partsOf(head);
+  const { headers } = parts;
   assertSingle(headers, dialect);
-  const parameters = head.target.includes("?") ? parametersOf(head.target) : new Map<string, readonly string[]>();
+  const parameters = byName(parts.parameters);
   const authorization = headers.get("authorization")?.[0];
   // In any spelling: a parameter that looks like a signature must not pass for none.
   const named = byLowerName(parameters);
@@ -142,6 +143,8 @@ function assertHoistedAgree(parameters: Parameters, headers: ReadonlyMap<string,
 function assertHoistedAreHeaders(parameters: Parameters, dialect: Dialect): void {
   for (const [name, values] of parameters) {
     if (!name.startsWith("x-amz-")) continue;
+    // Text without an escape is unreserved characters alone, which any header can have.
+    if (!name.includes("%") && !values.some((value) => value.includes("%"))) continue;
     if (isHeaderName(decodeValue(name)) && !values.some((value) => hasControls(decodeValue(value)))) continue;
     const message = "A query parameter that stands for a header has a name or value that no header can have";
     if (dialect === "s3") throw invalidArgument(message, name, "");
@@ -156,7 +159,7 @@ function assertHoistedAreHeaders(parameters: Parameters, dialect: Dialect): void
 export function hoistedHeaders(target: string): Readonly<Record<string, string>> {
   const out: Record<string, string> = {};
   if (!target.includes("?")) return out;
-  for (const [name, values] of byLowerName(parametersOf(target))) {
+  for (const [name, values] of byLowerName(byName(queryParameters(splitTarget(target).rawQuery)))) {
     if (!name.startsWith("x-amz-") || AUTH_PARAMETERS.has(name) || name === "x-amz-content-sha256") continue;
     out[name] = decodeValue(values[0] ?? "");
   }

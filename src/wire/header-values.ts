@@ -84,6 +84,8 @@ export function hasControls(text: string): boolean {
   return /[\x00-\x08\x0a-\x1f\x7f]/.test(text);
 }
 
+const PLAIN = /^[\t\x20-\x7e]*$/;
+
 /** Tab and printable latin-1 only: what one header line can hold. */
 export function isHeaderSafe(text: string): boolean {
   return /^[\t\x20-\x7e\x80-\xff]*$/.test(text);
@@ -101,6 +103,7 @@ export function formatValue(entry: MemberTable, value: unknown): string {
 
 /** Non-ASCII text as its UTF-8 bytes in latin-1 characters, which is what Node writes. */
 export function headerBytes(text: string): string {
+  if (PLAIN.test(text)) return text;
   const bytes = /[^\x00-\x7f]/.test(text) ? Buffer.from(text, "utf8").toString("latin1") : text;
   if (!isHeaderSafe(bytes))
     throw new ServiceError("InvalidArgument", "Header value cannot be represented using ISO-8859-1.", { status: 400 });
@@ -109,5 +112,5 @@ export function headerBytes(text: string): string {
 
 /** User metadata: AWS returns non-ASCII values as RFC 2047 encoded words. */
 export function metadataValue(text: string): string {
-  return /^[\t\x20-\x7e]*$/.test(text) ? text : `=?UTF-8?B?${Buffer.from(text, "utf8").toString("base64")}?=`;
+  return PLAIN.test(text) ? text : `=?UTF-8?B?${Buffer.from(text, "utf8").toString("base64")}?=`;
 }

@@ -18,28 +18,30 @@ export interface RequestHeaders {
 export const isPresigned = (query: Query): boolean => query.has("X-Amz-Signature");
 
 export function requestHeaders(head: RequestHead, query: Query): RequestHeaders {
-  const hoisted = isPresigned(query) ? hoistedHeaders(query) : undefined;
+  const presigned = isPresigned(query);
+  let found: ReadonlyMap<string, string> | undefined;
+  const hoisted = (): ReadonlyMap<string, string> => (found ??= hoistedHeaders(query));
   return {
     get(name) {
       const value = head.headers[name];
-      if (value === undefined) return hoisted?.get(name);
+      if (value === undefined) return presigned ? hoisted().get(name) : undefined;
       return headerText(typeof value === "string" ? value : value.join(","));
     },
     withPrefix(prefix) {
-      const found = new Map<string, string>();
+      const values = new Map<string, string>();
       for (let at = 0; at + 1 < head.rawHeaders.length; at += 2) {
         const name = (head.rawHeaders[at] ?? "").toLowerCase();
         if (name.length <= prefix.length || !name.startsWith(prefix)) continue;
         const rest = name.slice(prefix.length);
         const value = headerText((head.rawHeaders[at + 1] ?? "").trim());
-        const before = found.get(rest);
-        found.set(rest, before === undefined ? value : `${before},${value}`);
+        const before = values.get(rest);
+        values.set(rest, before === undefined ? value : `${before},${value}`);
       }
-      for (const [name, value] of hoisted ?? []) {
+      for (const [name, value] of presigned ? hoisted() : []) {
         if (name.length > prefix.length && name.startsWith(prefix) && head.headers[name] === undefined)
-          found.set(name.slice(prefix.length), value);
+          values.set(name.slice(prefix.length), value);
       }
-      return [...found];
+      return [...values];
     },
   };
 }

@@ -24,7 +24,8 @@ export function hostOf(head: RequestHead): string {
   const host = (head.headers.host ?? "").toLowerCase();
   if (host.startsWith("[")) return host.slice(0, host.indexOf("]") + 1);
   const colon = host.indexOf(":");
-  return (colon < 0 ? host : host.slice(0, colon)).replace(/\.$/, "");
+  const name = colon < 0 ? host : host.slice(0, colon);
+  return name.endsWith(".") ? name.slice(0, -1) : name;
 }
 
 /**
@@ -33,6 +34,7 @@ export function hostOf(head: RequestHead): string {
  * @throws ServiceError InvalidURI
  */
 export function assertOneHost(head: RequestHead): void {
+  if (head.target.startsWith("/")) return;
   const authority = /^(https?):\/\/([^/?]*)/i.exec(head.target);
   if (authority === null) return;
   const [, scheme = "", named = ""] = authority;

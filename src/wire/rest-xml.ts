@@ -144,7 +144,7 @@ function decodeBody(
 
 // ---- Output --------------------------------------------------------------------------------------------------------
 
-type HeaderWriter = (output: Readonly<Record<string, unknown>>, headers: Record<string, string>) => void;
+type HeaderWriter = (value: unknown, headers: Record<string, string>) => void;
 interface Body {
   readonly bytes: WireResponse["body"];
   readonly contentType?: string;
@@ -155,17 +155,19 @@ const NO_BODY: Body = { bytes: undefined };
 
 export function compileEncoder(table: ServiceTable, name: string, operation: OperationTable): RestEncoder {
   const shape = structureOf(table, operation.output);
-  const writers = Object.entries(shape?.members ?? {}).flatMap(([member, entry]) => headerWriter(member, entry));
+  const writers = new Map(Object.entries(shape?.members ?? {}).flatMap(([member, entry]) => headerWriter(member, entry)));
   const writeBody = shape === undefined ? () => NO_BODY : bodyWriter(table, name, operation.output ?? "", shape);
   return (output, ids) => {
     const value = (output ?? {}) as Readonly<Record<string, unknown>>;
     const extras = value as { readonly $status?: number; readonly $headers?: Readonly<Record<string, string>> };
     const headers: Record<string, string> = { "x-amz-request-id": ids.requestId, "x-amz-id-2": ids.hostId };
-    for (const write of writers) write(value, headers);
+    for (const member of Object.keys(value)) writers.get(member)?.(value[member], headers);
     const status = extras.$status ?? operation.status;
     const { bytes, contentType } = operation.method === "HEAD" || status === 304 ? NO_BODY : writeBody(value);
     if (contentType !== undefined) headers["content-type"] ??= contentType;
-    for (const [header, text] of Object.entries(extras.$headers ?? {})) headers[header] = headerBytes(text);
+    if (extras.$headers !== undefined) {
+      for (const [header, text] of Object.entries(extras.$headers)) headers[header] = headerBytes(text);
+    }
     if (bytes instanceof Uint8Array) headers["content-length"] = String(bytes.length);
     else if (bytes === undefined && operation.method !== "HEAD" && status !== 204 && status !== 304)
       headers["content-length"] = "0";
@@ -173,23 +175,18 @@ export function compileEncoder(table: ServiceTable, name: string, operation: Ope
   };
 }
 
-function headerWriter(member: string, entry: MemberTable): HeaderWriter[] {
+/** The members that stand in headers, each with what writes it. */
+function headerWriter(member: string, entry: MemberTable): (readonly [string, HeaderWriter])[] {
   const wire = entry.name ?? member;
-  if (entry.in === "prefix") {
-    return [
-      (output, headers) => {
-        for (const [name, text] of Object.entries((output[member] ?? {}) as Readonly<Record<string, string>>))
-          headers[wire + name] = metadataValue(text);
-      },
-    ];
-  }
-  if (entry.in !== "header") return [];
-  return [
-    (output, headers) => {
-      const value = output[member];
-      if (value !== undefined && value !== null) headers[wire] = formatValue(entry, value);
-    },
-  ];
+  const write: HeaderWriter = (value, headers) => {
+    if (value !== undefined && value !== null) headers[wire] = formatValue(entry, value);
+  };
+  const writeAll: HeaderWriter = (values, headers) => {
+    for (const [name, text] of Object.entries((values ?? {}) as Readonly<Record<string, string>>))
+      headers[wire + name] = metadataValue(text);
+  };
+  if (entry.in === "prefix") return [[member, writeAll]];
+  return entry.in === "header" ? [[member, write]] : [];
 }
 
 function bodyWriter(table: ServiceTable, name: string, structure: string, shape: StructureTable): BodyWriter {

@@ -74,7 +74,8 @@ export interface S3Target {
  */
 export function nameS3Operation(target: S3Target): string {
   const level: Level = target.bucket === undefined ? "service" : target.key === undefined ? "bucket" : "object";
-  const asked = [...target.query.keys()].filter((name) => subResources.has(name));
+  const asked: string[] = [];
+  for (const name of target.query.keys()) if (subResources.has(name)) asked.push(name);
   // `annotation` stands beside no other; `select` comes with `select-type`, which is no sub-resource of its own.
   if (asked.length > 1) throw conflicting(asked);
   if (level === "service" && target.method === "GET" && firstOf(target.query, "x-id") === DIRECTORY_BUCKETS)

@@ -11,7 +11,8 @@ import { routeControl } from "./route-control.js";
 import { nameS3Operation } from "./route-s3.js";
 import { operationTable, TABLES } from "./tables.js";
 import type { RequestHead, Service } from "./types.js";
-import { parseQuery, percentDecode, splitTarget } from "./uri.js";
+import { partsOf } from "./request-parts.js";
+import { parseQuery, percentDecode } from "./uri.js";
 
 const TARGETS: readonly (readonly [string, "kms" | "coffer"])[] = [
   ["TrentService.", "kms"],
@@ -30,7 +31,7 @@ const MAX_HEADERS = 400;
 export function route(head: RequestHead, config: RouteConfig): Routed {
   assertOneHost(head);
   if (head.rawHeaders.length > 2 * MAX_HEADERS) throw tooManyHeaders();
-  const { rawPath, rawQuery } = splitTarget(head.target);
+  const { rawPath, rawQuery } = partsOf(head);
   const target = headerValue(head, "x-amz-target");
   if (target !== undefined && head.method === "POST" && rawPath === "/") return routeTarget(target, rawPath);
   const query = parseQuery(rawQuery);
@@ -129,7 +130,9 @@ function routeS3(head: RequestHead, hostBucket: string | undefined, rawPath: str
   const slash = virtual ? 0 : rawPath.indexOf("/", 1);
   const bucket = virtual ? hostBucket : percentDecode(slash < 0 ? rawPath.slice(1) : rawPath.slice(1, slash));
   const key = slash < 0 ? "" : percentDecode(rawPath.slice(slash + 1));
-  const named = { ...(bucket === "" ? {} : { bucket }), ...(key === "" ? {} : { key }) };
+  const named: { bucket?: string; key?: string } = {};
+  if (bucket !== "") named.bucket = bucket;
+  if (key !== "") named.key = key;
   if (bucket === "" && key !== "") {
     throw new ServiceError("InvalidBucketName", "The specified bucket is not valid.", {
       status: 400,
@@ -137,18 +140,18 @@ function routeS3(head: RequestHead, hostBucket: string | undefined, rawPath: str
     });
   }
   if (head.method === "OPTIONS") return { kind: "preflight", rawPath, query, ...named };
-  const common = { kind: "operation", service: "s3", rawPath, query, style: virtual ? "virtual" : "path" } as const;
+  const style = virtual ? "virtual" : "path";
   if (
     head.method === "POST" &&
     !virtual &&
     rawPath === "/WriteGetObjectResponse" &&
     headerValue(head, "x-amz-request-route") !== undefined
   ) {
-    return { ...common, operation: "WriteGetObjectResponse" };
+    return { kind: "operation", service: "s3", operation: "WriteGetObjectResponse", rawPath, query, style };
   }
   const header = requestHeaders(head, query).get;
   const operation = nameS3Operation({ method: head.method, bucket: named.bucket, key: named.key, query, header });
-  return { ...common, operation, ...named };
+  return { kind: "operation", service: "s3", operation, rawPath, query, style, ...named };
 }
 
 /** Account id, if the request is for S3 Control; bucket names `v20180820` and `123456789012` stay S3's. */

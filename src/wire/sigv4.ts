@@ -6,7 +6,7 @@
  *
  * Source: "Create a signed AWS API request"; S3 "Signature calculations … transferring payload in multiple chunks".
  */
-import { createHash, createHmac } from "node:crypto";
+import { createHmac, hash } from "node:crypto";
 import { equalBytes } from "../lib/bytes.js";
 import { ServiceError } from "../lib/errors.js";
 import { dialectOf, refusedSignature } from "./auth-errors.js";
@@ -14,6 +14,7 @@ import { canonicalRequests } from "./canonical.js";
 import type { CredentialScope, SignatureClaim } from "./claim.js";
 import type { RequestHead, Service } from "./types.js";
 
+const NOT_ASCII = /[\x80-\xff]/;
 export const ALGORITHM = "AWS4-HMAC-SHA256";
 /** SHA-256 of nothing, hex. */
 export const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -29,7 +30,7 @@ const keyCache = new Map<string, Buffer>();
 /** HMAC key of one secret, day, region and service. Shared: do not wipe. */
 export function signingKey(secretAccessKey: string, scope: CredentialScope): Buffer {
   // The cache outlives the caller's secret: it keeps a digest of it, not the text.
-  const cacheKey = `${scopeText(scope)}/${createHash("sha256").update(secretAccessKey, "utf8").digest("base64")}`;
+  const cacheKey = `${scopeText(scope)}/${hash("sha256", secretAccessKey, "base64")}`;
   const cached = keyCache.get(cacheKey);
   if (cached !== undefined) return cached;
   const day = hmac(`AWS4${secretAccessKey}`, scope.date);
@@ -44,7 +45,9 @@ export function signingKey(secretAccessKey: string, scope: CredentialScope): Buf
 
 /** @param canonicalRequest latin1 characters, as `canonicalRequests` gives it */
 export function stringToSign(amzDate: string, scope: CredentialScope, canonicalRequest: string): string {
-  const digest = createHash("sha256").update(canonicalRequest, "latin1").digest("hex");
+  // One call where the text's UTF-8 is its latin1, which it is but for headers of raw bytes.
+  const bytes = NOT_ASCII.test(canonicalRequest) ? Buffer.from(canonicalRequest, "latin1") : canonicalRequest;
+  const digest = hash("sha256", bytes, "hex");
   return `${ALGORITHM}\n${amzDate}\n${scopeText(scope)}\n${digest}`;
 }
 
@@ -134,11 +137,15 @@ export function signatureDoesNotMatch(fields: Readonly<Record<string, string>>):
 
 /** `20260131T120000Z` → ms since epoch; undefined if it is no such date. */
 export function parseAmzDate(text: string): number | undefined {
-  const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text);
-  if (match === null) return undefined;
-  const [year, month, day, hour, minute, second] = match.slice(1).map(Number);
-  const ms = Date.UTC(year ?? 0, (month ?? 0) - 1, day, hour, minute, second);
-  return formatAmzDate(ms) === text ? ms : undefined;
+  if (!/^\d{8}T\d{6}Z$/.test(text)) return undefined;
+  const digits = (from: number, to: number): number => Number(text.slice(from, to));
+  const [year, month, day] = [digits(0, 4), digits(4, 6), digits(6, 8)];
+  const [hour, minute, second] = [digits(9, 11), digits(11, 13), digits(13, 15)];
+  const ms = Date.UTC(year, month - 1, day, hour, minute, second);
+  // Years before 100, 30 February and 24 o'clock are read as something else: no date is such.
+  const date = new Date(ms);
+  const sameDay = date.getUTCFullYear() === year && date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
+  return sameDay && hour < 24 && minute < 60 && second < 60 ? ms : undefined;
 }
 
 /** ms since epoch → `20260131T120000Z`. */

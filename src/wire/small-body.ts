@@ -3,7 +3,7 @@
  *
  * Source: S3 "Error responses"; limits are the caller's.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { MINUTE_MS } from "../lib/clock.js";
 import { ServiceError } from "../lib/errors.js";
 import { dialectOf } from "./auth-errors.js";
@@ -98,7 +98,7 @@ export async function readHashedBody(options: HashedBodyOptions): Promise<Hashed
     parts.push(piece);
   }
   const bytes = parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
-  return { bytes, sha256: createHash("sha256").update(bytes).digest("hex") };
+  return { bytes, sha256: hash("sha256", bytes, "hex") };
 }
 
 function tooLong(service: Service, limitBytes: number): ServiceError {

@@ -7,6 +7,7 @@ import type { Query } from "./contract.js";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const NEEDS_DECODING = /[%\x80-\uffff]/;
+const ASCII = /^[\x00-\x7f]*$/;
 const MAX_QUERY_PARAMETERS = 1000;
 
 const invalidUri = (uri: string): ServiceError =>
@@ -18,6 +19,14 @@ const invalidUri = (uri: string): ServiceError =>
  */
 export function percentDecode(text: string): string {
   if (!NEEDS_DECODING.test(text)) return text;
+  if (ASCII.test(text)) {
+    try {
+      // Strict about escapes and UTF-8 as the loop below is, and faster; what it refuses, the loop names.
+      return decodeURIComponent(text);
+    } catch {
+      // Falls through to the error.
+    }
+  }
   const bytes = Buffer.allocUnsafe(text.length);
   let length = 0;
   for (let at = 0; at < text.length; at++) {
@@ -99,7 +108,7 @@ export function urlEncodeKey(text: string): string {
 
 /** Request target → path and query as sent; an absolute-form target loses its authority. @throws ServiceError InvalidURI */
 export function splitTarget(target: string): { readonly rawPath: string; readonly rawQuery: string } {
-  const absolute = /^https?:\/\/[^/?]*/i.exec(target);
+  const absolute = target.startsWith("/") ? null : /^https?:\/\/[^/?]*/i.exec(target);
   const rest = absolute === null ? target : target.slice(absolute[0].length);
   const mark = rest.indexOf("?");
   const rawPath = mark < 0 ? rest : rest.slice(0, mark);
