@@ -9,11 +9,11 @@ import { annotateObject } from "./audit-notes.js";
 import { shownChecksum } from "./checksum-fields.js";
 import { permitChecksums } from "./data-keys.js";
 import type { Room } from "./deps.js";
-import { invalidRequest, noSuchKey } from "./errors.js";
+import { invalidRequest } from "./errors.js";
 import { customerKeyFor } from "./open-object.js";
 import { objectMembers, tagCount, validatorMembers } from "./object-answer.js";
 import { numberedPart } from "./part-number.js";
-import { readPartTable } from "./part-table.js";
+import { presentParts } from "./present-parts.js";
 import { judgeRead } from "./preconditions.js";
 import { contentRange, parseRange } from "./ranges.js";
 import { findObject, GET_OBJECT, onVersion, requireObject, type PresentObject, type ReadFacts } from "./read-facts.js";
@@ -50,15 +50,14 @@ export function headObject(room: Room): AnyOperation {
   });
 }
 
-async function extentOf(room: Room, input: HeadObjectRequest, { bucket, key, object }: PresentObject): Promise<Partial<Output>> {
-  const { sizeBytes, body } = object;
+async function extentOf(room: Room, input: HeadObjectRequest, present: PresentObject): Promise<Partial<Output>> {
+  const { sizeBytes } = present.object;
   if (input.PartNumber === undefined) {
     const range = parseRange(input.Range, sizeBytes);
     if (range === undefined) return { ContentLength: sizeBytes };
     return { ContentLength: range.end - range.start + 1, ContentRange: contentRange(range, sizeBytes), $status: 206 };
   }
-  const entries = body.kind === "parts" ? await readPartTable(room, bucket.record.incarnation, body) : undefined;
-  if (body.kind === "parts" && entries === undefined) throw noSuchKey(key);
+  const entries = await presentParts(room, present);
   const part = numberedPart(input.PartNumber, sizeBytes, entries);
   return {
     ContentLength: part.sizeBytes,

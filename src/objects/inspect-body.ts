@@ -2,7 +2,7 @@
 import { PREFIX_BYTES, sealedSize, suiteById } from "@coffer/seal";
 import type { ObjectIntegrity, Segment as ShownSegment } from "../wire/tables/coffer-types.js";
 import type { Room } from "./deps.js";
-import { readPartTable } from "./part-table.js";
+import { presentParts } from "./present-parts.js";
 import type { PresentObject } from "./read-facts.js";
 import type { PartEntry, Segment } from "./records.js";
 
@@ -27,14 +27,14 @@ const MAX_SEGMENTS = 1000;
 const AT_ONCE = 16;
 
 /**
- * @returns undefined when the part table is gone: the object was deleted meanwhile
- * @throws PartTableIntegrityError when the table is not the one that the head names
+ * @returns undefined when the part table is empty
+ * @throws ServiceError NoSuchKey, BodyLostIntegrityError, PartTableIntegrityError: as `presentParts`
  */
 export async function inspectBody(room: Room, present: PresentObject, page: SegmentPage): Promise<InspectedBody | undefined> {
   const inc = present.bucket.record.incarnation;
   const { body, encryption } = present.object;
   const entries: readonly PartEntry[] | undefined =
-    body.kind === "segment" ? [{ n: 1, segment: body.segment }] : await readPartTable(room, inc, body);
+    body.kind === "segment" ? [{ n: 1, segment: body.segment }] : await presentParts(room, present);
   const first = entries?.[0];
   if (entries === undefined || first === undefined) return undefined;
   const rest = entries.filter(({ n }) => n > page.marker);

@@ -10,9 +10,9 @@ import { annotateObject } from "./audit-notes.js";
 import { checksumMembers, shownChecksum } from "./checksum-fields.js";
 import { permitChecksums } from "./data-keys.js";
 import type { Room } from "./deps.js";
-import { invalidArgument, noSuchKey } from "./errors.js";
+import { invalidArgument } from "./errors.js";
 import { customerKeyFor } from "./open-object.js";
-import { readPartTable } from "./part-table.js";
+import { presentParts } from "./present-parts.js";
 import {
   findObject,
   GET_OBJECT,
@@ -81,10 +81,9 @@ async function partsOf(
   input: GetObjectAttributesRequest,
   present: PresentObject,
 ): Promise<GetObjectAttributesOutput> {
-  const { object, bucket, key } = present;
-  if (object.body.kind !== "parts") return {};
-  const entries = await readPartTable(room, bucket.record.incarnation, object.body);
-  if (entries === undefined) throw noSuchKey(key);
+  const { object } = present;
+  const entries = await presentParts(room, present);
+  if (entries === undefined) return {};
   // Parts are listed one by one only where each has a checksum of its own, as on AWS.
   if (object.checksum?.type !== "COMPOSITE") return { ObjectParts: { TotalPartsCount: entries.length } };
   const { algorithm } = object.checksum;

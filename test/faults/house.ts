@@ -7,6 +7,7 @@ import http from "node:http";
 import { join } from "node:path";
 import { decodeAnswer, encodeRequest } from "../../src/wire/client-codec.js";
 import { answerError, WireClient } from "../../src/wire/client.js";
+import type { Credentials } from "../../src/wire/sign.js";
 import type { Service } from "../../src/wire/types.js";
 import { DAY_MS, ManualClock, SECOND_MS } from "../../src/lib/clock.js";
 import { silentLog, type Log } from "../../src/lib/log.js";
@@ -39,12 +40,13 @@ export class House {
   #url = "";
   #client: WireClient | undefined;
 
-  constructor(directory: string, log: Log = silentLog) {
+  /** @param directory absent: everything in memory */
+  constructor(directory: string | undefined, log: Log = silentLog) {
     this.#log = log;
+    const place = { "data-dir": join(directory ?? "", "data"), "key-file": join(directory ?? "", "config", "root.key") };
     this.config = loadConfig(
       {
-        "data-dir": join(directory, "data"),
-        "key-file": join(directory, "config", "root.key"),
+        ...(directory === undefined ? { memory: true } : place),
         "root-access-key-id": ROOT.accessKeyId,
         "root-secret-access-key": ROOT.secretAccessKey,
         "sse-c-on-new-buckets": "allow",
@@ -65,7 +67,28 @@ export class House {
     // No jobs: they would meet the faults that the scenes are to meet.
     this.#worker = await startWorker(this.config, { ...app, startJobs: () => undefined }, undefined, this.#log);
     this.#url = this.#worker.urls.httpUrl ?? "";
-    this.#client = new WireClient({ endpoint: this.#url, credentials: ROOT, region: "us-east-1", clock: this.#clock });
+    this.#client = this.#clientOf(ROOT);
+  }
+
+  #clientOf(credentials: Credentials): WireClient {
+    return new WireClient({ endpoint: this.#url, credentials, region: "us-east-1", clock: this.#clock });
+  }
+
+  /** The rooms behind the listener. */
+  get app(): App {
+    if (this.#app === undefined) throw new Error("the house is closed");
+    return this.#app;
+  }
+
+  /** The following calls are made by this caller; default: root. */
+  actAs(credentials: Credentials = ROOT): void {
+    this.#client = this.#clientOf(credentials);
+  }
+
+  /** Integrity events that operators have been told of. */
+  async integrityEvents(): Promise<number> {
+    const answer = await fetch(new URL("/-/metrics", this.#url));
+    return Number(/^coffer_integrity_events_total (\d+)$/m.exec(await answer.text())?.[1] ?? "0");
   }
 
   async close(): Promise<void> {
