@@ -32,7 +32,7 @@ function assertNoneIn(scanner: Scanner, server: TestServer, when: string): void 
   assert.deepEqual([...scanner.find(said)], [], when);
 }
 
-test("no canary of any size, encryption or write path is on disk or in a log: running, killed, started again", async (context) => {
+test("no canary of any size, encryption or way of writing is on disk or in a log: running, killed, again", async (context) => {
   let world = new World(await startServer(options));
   after(() => world.server.kill());
   const canaries = await Canaries.in(world);
