@@ -62,11 +62,12 @@ async function readKey(name: string, target: Target, see: (told: Action, answer:
   for (const { UploadId } of (uploads["Uploads"] ?? []) as Shown[]) await ask({ name: "ListParts", input: { Bucket, Key, UploadId } });
 }
 
-const TRIES = 5;
+/** A worker that died has been replaced by then. */
+const PATIENCE_MS = 30_000;
 
-/** A read; again where the connection was one to a worker that is dead. */
+/** A read; again where the connection was one to a worker that is dead, or none listens yet. */
 async function asked(target: Target, action: Action): Promise<Reply> {
-  for (let tries = 0; tries < TRIES; tries++) {
+  for (const deadline = performance.now() + PATIENCE_MS; performance.now() < deadline; ) {
     const reply = await target(action);
     if (reply.answer !== "unknown") return reply;
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { campaign } from "./campaign.js";
+import { freePort } from "./killable.js";
 
 const SEED = Number(process.env["COFFER_TEST_SEED"] ?? Date.now() % 1_000_000);
 
@@ -15,7 +16,7 @@ for (const [workers, kills] of [[1, 8], [2, 7], [4, 5]] as const) {
   test(`${kills} kills of a server with ${workers} worker${workers === 1 ? "" : "s"} (seed ${SEED})`, async (context) => {
     const directory = mkdtempSync(join(tmpdir(), "coffer-kill-"));
     try {
-      const figures = await campaign({ seed: SEED, kills, place: { directory, workers } });
+      const figures = await campaign({ seed: SEED, kills, place: { directory, workers, port: await freePort() } });
       context.diagnostic(JSON.stringify(figures));
       assert.ok(figures.kills >= kills && figures.acknowledged > 0);
       // A blob is announced before it is written, so the ledger names whatever a kill leaves.

@@ -5,6 +5,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { WireClient } from "../../src/wire/client.js";
 import { MAIN, ROOT } from "../e2e/server.js";
@@ -15,6 +16,23 @@ export interface Place {
   /** Holds `data/` and `config/`. */
   readonly directory: string;
   readonly workers: number;
+  /** Default: one that the server picks. Where every worker may die, one that the next finds again. */
+  readonly port?: number;
+}
+
+/** A port that nobody listens on, below those that connections are given. */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < 100; tries++) {
+    const port = 15_000 + Math.floor(Math.random() * 15_000);
+    const listener = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      listener.once("error", () => resolve(false));
+      listener.listen(port, "127.0.0.1", () => resolve(true));
+    });
+    await new Promise((resolve) => listener.close(resolve));
+    if (isFree) return port;
+  }
+  throw new Error("no free port");
 }
 
 export const dataOf = ({ directory }: Place): string => join(directory, "data");
@@ -27,7 +45,7 @@ export class KillableServer {
 
   constructor(place: Place) {
     const args = [
-      "serve", "--listen", "127.0.0.1:0", "--tls-listen", "off",
+      "serve", "--listen", `127.0.0.1:${place.port ?? 0}`, "--tls-listen", "off",
       "--data-dir", dataOf(place), "--key-file", keyFileOf(place),
       "--workers", String(place.workers), "--log-level", "error",
       "--root-access-key-id", ROOT.accessKeyId, "--root-secret-access-key", ROOT.secretAccessKey,

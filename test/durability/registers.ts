@@ -91,11 +91,21 @@ async function absentIs<T>(value: T, read: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The first connection may be one to a worker that is dead. */
-const twice = <T>(read: () => Promise<T>): Promise<T> => read().catch((error: unknown) => {
-  if (error instanceof ServiceError) throw error;
-  return read();
-});
+/** A worker that died has been replaced by then. */
+const PATIENCE_MS = 30_000;
+
+/** Again where the connection was one to a worker that is dead, or none listens yet. */
+async function patiently<T>(read: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await read();
+    } catch (error) {
+      if (error instanceof ServiceError || performance.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
 
 export class Registers {
   readonly #registers: readonly Register[];
@@ -140,7 +150,7 @@ export class Registers {
   /** @throws Error naming a setting that is not what it must be */
   async compare(client: WireClient): Promise<void> {
     for (const [at, register] of this.#registers.entries()) {
-      const found = await twice(() => register.read(client));
+      const found = await patiently(() => register.read(client));
       const [last = 0, sent = 0] = [this.#acknowledged[at], this.#sent[at]];
       const turn = [last, sent].find((each) => register.valueOf(each) === found);
       if (turn === undefined) {

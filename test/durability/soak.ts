@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect, parseArgs } from "node:util";
 import { campaign, noFigures, type Figures } from "./campaign.js";
+import { freePort } from "./killable.js";
 
 const KILLS_A_CAMPAIGN = 20;
 
@@ -38,7 +39,8 @@ for (let seed = Number(values.seed), at = 0; sum((figures) => figures.kills) < k
   const directory = mkdtempSync(join(tmpdir(), "coffer-soak-"));
   try {
     const left = kills - sum((figures) => figures.kills);
-    const found = await campaign({ seed, kills: Math.min(KILLS_A_CAMPAIGN, left), place: { directory, workers: count }, until });
+    const place = { directory, workers: count, port: await freePort() };
+    const found = await campaign({ seed, kills: Math.min(KILLS_A_CAMPAIGN, left), place, until });
     const total = totals.get(count) ?? noFigures();
     for (const name of Object.keys(total) as (keyof Figures)[]) total[name] += found[name];
     totals.set(count, total);
