@@ -4,14 +4,13 @@
  * here but in the manifest, so re-wrapping a key never touches data.
  * FORMAT: docs/spec/sealed-stream.md §1, §4.
  */
-import { randomBytes } from "node:crypto";
 import { asBuffer, requireLength, sameBytes, wipe } from "./bytes.js";
-import { hkdfExpand } from "./derive.js";
 import { SealIntegrityError } from "./errors.js";
 import { deriveLayerKey, layerKeyFromPrefix } from "./layer-key.js";
 import type { LayerKey } from "./layer-key.js";
 import { openLayer, openLayerStream, type Pieces } from "./layer-open.js";
 import { sealLayer, sealLayerStream } from "./layer-seal.js";
+import { randomSalt } from "./random.js";
 import { plainSize, sealedRange, sealedSize } from "./sizes.js";
 import type { ByteRange, Shape } from "./sizes.js";
 import { DEFAULT_SUITE, PREFIX_BYTES, SALT_BYTES } from "./suites.js";
@@ -37,7 +36,7 @@ export interface SegmentSealer {
   /** Salt and commitment of each layer, inner first (56 or 112 bytes): record them, range reads need them. Not secret. */
   readonly prefixes: Buffer;
   /**
-   * The sealed bytes, in pieces of about 1 MiB.
+   * The sealed bytes, in pieces of about 1 MiB, each overwritten when the next one is asked for.
    * @throws Error when called twice: the same key and nonces must never seal a second plaintext
    */
   seal(source: AsyncIterable<Uint8Array>): AsyncIterable<Buffer>;
@@ -68,7 +67,7 @@ export interface SegmentOpener {
 }
 
 export function newSegmentId(): Buffer {
-  return randomBytes(SEGMENT_ID_BYTES);
+  return randomSalt(SEGMENT_ID_BYTES);
 }
 
 /** Sizes and ranges of `segment`: pass it to `sealedSize`, `plainSize`, `sealedRange`. */
@@ -78,7 +77,7 @@ export function shapeOf(segment: Pick<Segment, "dataKeys" | "suite">): Shape {
 
 /** Begins a segment with fresh random salts. @throws RangeError for ids and keys of wrong length */
 export function segmentSealer(segment: Segment): SegmentSealer {
-  return sealerWithSalts(segment, randomBytes(SALT_BYTES * segment.dataKeys.length));
+  return sealerWithSalts(segment, randomSalt(SALT_BYTES * segment.dataKeys.length));
 }
 
 /** `segmentSealer(segment).sealAll(plain)`. */
@@ -93,8 +92,8 @@ export function sealSegment(segment: Segment, plain: Uint8Array): Buffer {
 export function segmentOpener(segment: Segment, prefixes: Uint8Array): SegmentOpener {
   const count = segment.dataKeys.length;
   if (prefixes.length !== PREFIX_BYTES * count) throw new SealIntegrityError("size", "segment prefix");
-  const keys = mapLayers(segment, (inputKey, context, suite, layer) =>
-    layerKeyFromPrefix(suite, inputKey, prefixes.subarray(layer * PREFIX_BYTES, (layer + 1) * PREFIX_BYTES), context),
+  const keys = mapLayers(segment, (dataKey, context, suite, layer) =>
+    layerKeyFromPrefix(suite, dataKey, prefixes.subarray(layer * PREFIX_BYTES, (layer + 1) * PREFIX_BYTES), context),
   );
   const openBatches: SegmentOpener["openBatches"] = (source, read) => openLayers(keys, source, read);
   return { openBatches, open: (source, read) => singly(openBatches(source, read)) };
@@ -112,15 +111,13 @@ export function openSegment(
 ): Buffer {
   const sizeBytes = plainSize(sealed.length, shapeOf(segment));
   if (expected.sizeBytes !== undefined && expected.sizeBytes !== sizeBytes) throw new SealIntegrityError("size", "segment");
-  const layers = mapLayers(segment, (inputKey, context, suite) => ({ inputKey: Buffer.from(inputKey), context, suite }));
+  const layers = mapLayers(segment, (dataKey, context, suite) => ({ dataKey, context, suite }));
   let bytes = asBuffer(sealed);
   const prefixes: Buffer[] = [];
-  for (const { inputKey, context, suite } of layers.reverse()) {
+  for (const { dataKey, context, suite } of layers.reverse()) {
     const prefix = bytes.subarray(0, PREFIX_BYTES);
     prefixes.unshift(prefix);
-    const key = layerKeyFromPrefix(suite, inputKey, prefix, context);
-    wipe(inputKey);
-    bytes = openLayer(key, bytes);
+    bytes = openLayer(layerKeyFromPrefix(suite, dataKey, prefix, context), bytes);
   }
   if (expected.prefixes !== undefined && !sameBytes(Buffer.concat(prefixes), expected.prefixes)) {
     wipe(bytes);
@@ -132,8 +129,8 @@ export function openSegment(
 /** For tests and vectors only (`@coffer/seal/testing`): a repeated salt destroys secrecy. */
 export function sealerWithSalts(segment: Segment, salts: Uint8Array): SegmentSealer {
   requireLength(salts, SALT_BYTES * segment.dataKeys.length, "salts");
-  const keys = mapLayers(segment, (inputKey, context, suite, layer) =>
-    deriveLayerKey(suite, inputKey, salts.subarray(layer * SALT_BYTES, (layer + 1) * SALT_BYTES), context),
+  const keys = mapLayers(segment, (dataKey, context, suite, layer) =>
+    deriveLayerKey(suite, dataKey, salts.subarray(layer * SALT_BYTES, (layer + 1) * SALT_BYTES), context),
   );
   let used = false;
   const once = (): void => {
@@ -171,13 +168,12 @@ function openLayers(keys: readonly LayerKey[], source: Pieces, read: SegmentRead
 }
 
 /**
- * Calls `each` with every layer's input key and context, inner first; input keys are wiped afterwards.
- * FORMAT: input key = HKDF-Expand(data key, "coffer/segment/v1" ‖ segment id);
- * context = "coffer/v1" ‖ u8 suite ‖ u8 layers ‖ u8 layer (0 = inner) ‖ segment id ‖ u8 length ‖ bucket id.
+ * Calls `each` with every layer's data key, which is its input key, and context, inner first.
+ * FORMAT: context = "coffer/v1" ‖ u8 suite ‖ u8 layers ‖ u8 layer (0 = inner) ‖ segment id ‖ u8 length ‖ bucket id.
  */
 function mapLayers<T>(
   segment: Segment,
-  each: (inputKey: Buffer, context: Buffer, suite: Suite, layer: number) => T,
+  each: (dataKey: Uint8Array, context: Buffer, suite: Suite, layer: number) => T,
 ): T[] {
   const { dataKeys, segmentId, suite = DEFAULT_SUITE } = segment;
   if (dataKeys.length !== 1 && dataKeys.length !== 2) throw new RangeError("a segment has one or two data keys");
@@ -188,14 +184,8 @@ function mapLayers<T>(
     requireLength(dataKey, DATA_KEY_BYTES, "data key");
     const head = Buffer.from([suite.id, dataKeys.length, layer]);
     const context = Buffer.concat([LABEL_CONTEXT, head, segmentId, Buffer.from([bucketId.length]), bucketId]);
-    const inputKey = hkdfExpand(dataKey, Buffer.concat([LABEL_SEGMENT, segmentId]), 32);
-    try {
-      return each(inputKey, context, suite, layer);
-    } finally {
-      wipe(inputKey);
-    }
+    return each(dataKey, context, suite, layer);
   });
 }
 
-const LABEL_SEGMENT = Buffer.from("coffer/segment/v1", "latin1");
 const LABEL_CONTEXT = Buffer.from("coffer/v1", "latin1");

@@ -46,12 +46,11 @@ export function openStream(input: { info: Buffer; chunk: number; inputKey: Buffe
 export function openSegment(dataKeys: Buffer[], segmentId: Buffer, bucketId: string, sealed: Buffer): Buffer {
   let bytes = sealed;
   for (let layer = dataKeys.length - 1; layer >= 0; layer--) {
-    const inputKey = expand(dataKeys[layer] as Buffer, Buffer.concat([ascii("coffer/segment/v1"), segmentId]), 32);
     const bucket = Buffer.from(bucketId);
     const head = Buffer.from([1, dataKeys.length, layer]);
     const context = Buffer.concat([ascii("coffer/v1"), head, segmentId, u8(bucket.length), bucket]);
     const info = ascii("coffer/sealed-stream@v1+64KiB+AEAD_AES_256_GCM\0");
-    bytes = openStream({ info, chunk: 65536, inputKey, context, sealed: bytes });
+    bytes = openStream({ info, chunk: 65536, inputKey: dataKeys[layer] as Buffer, context, sealed: bytes });
   }
   return bytes;
 }
