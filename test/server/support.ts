@@ -110,13 +110,13 @@ export class Wire {
     return this;
   }
   /** Until `done` holds or the time is over; what came so far. */
-  async until(done: (text: string, ended: boolean) => boolean, timeoutMs = 2000): Promise<string> {
+  async until(done: (text: string, ended: boolean) => boolean, timeoutMs = 10_000): Promise<string> {
     const deadline = Date.now() + timeoutMs;
     while (!done(this.#text, this.#ended) && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 5));
     return this.#text;
   }
   /** The whole first answer: by its content-length, or until the connection ends. */
-  async answer(timeoutMs = 2000): Promise<string> {
+  async answer(timeoutMs = 10_000): Promise<string> {
     return this.until((text, ended) => ended || answers(text).length > 0, timeoutMs);
   }
   close(): void {
@@ -149,7 +149,7 @@ export function answers(text: string): Answered[] {
 }
 
 /** Sends one request over a fresh connection. @returns the first final answer; status 0 where none came */
-export async function ask(server: Attacked, bytes: Buffer | string, timeoutMs = 3000): Promise<Answered> {
+export async function ask(server: Attacked, bytes: Buffer | string, timeoutMs = 15_000): Promise<Answered> {
   const wire = new Wire(server).write(bytes);
   await wire.until((text, ended) => ended || answers(text).some(({ status }) => status !== 100), timeoutMs);
   wire.close();
