@@ -113,7 +113,8 @@ export class AuditFile implements AuditSink {
     const path = join(this.#directory, `.probe-${process.pid}-${randomHex(4)}`);
     const fd = openSync(path, "wx", 0o600);
     try {
-      writeSync(fd, Buffer.alloc(PROBE_BYTES));
+      // The last bytes of a disk are written, fewer than asked, before it says that it is full.
+      for (let left = PROBE_BYTES; left > 0; ) left -= writeSync(fd, Buffer.alloc(left));
       fsyncSync(fd);
     } finally {
       closeSync(fd);

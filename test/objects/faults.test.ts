@@ -6,11 +6,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DAY_MS } from "../../src/lib/clock.js";
 import { ServiceError } from "../../src/lib/errors.js";
-import { sweepStep } from "../../src/objects/sweep.js";
-import type { MetadataStore } from "../../src/stores/contract.js";
+import { newOrphanSearch, orphanStep, sweepStep } from "../../src/objects/sweep.js";
+import { StoreError, type BlobStore, type MetadataStore } from "../../src/stores/contract.js";
+import { memoryBlobStore } from "../../src/stores/memory-blobs.js";
 import { memoryMetadataStore } from "../../src/stores/memory-metadata.js";
 import { Space } from "../../src/stores/spaces.js";
-import { pattern, World, type Out } from "./world.js";
+import { collect, pattern, World, type Out } from "./world.js";
 
 const BIG = 100_001;
 const B = { Bucket: "bucket" };
@@ -25,6 +26,15 @@ interface Listed {
 async function sweepAll(world: World): Promise<void> {
   world.clock.advance(2 * DAY_MS);
   for (let steps = 0; steps < 500; steps++) if ((await sweepStep(world.room)) === "done") return;
+}
+
+/** A blob that was written although the engine said otherwise is in no row. */
+async function removeOrphans(world: World): Promise<void> {
+  const search = newOrphanSearch();
+  for (let round = 0; round < 2; round++) {
+    while ((await orphanStep(world.room, search)) === "more");
+    world.clock.advance(DAY_MS);
+  }
 }
 
 /** Every version reads whole, before and after a sweep; once all is deleted and swept, no row and no blob is left. */
@@ -88,6 +98,33 @@ const begin = async (world: World, sizes: readonly number[]): Promise<{ Key: str
 const complete = (world: World, { Key, UploadId, Parts }: { Key: string; UploadId: unknown; Parts: object[] }): Promise<Out> =>
   world.s3("CompleteMultipartUpload", { ...B, Key, UploadId, MultipartUpload: { Parts } });
 
+/** Blobs of which the n-th put, get or delete from now on fails, before it takes place or after. */
+function failingBlobs(): { blobs: BlobStore; arm: (n: number, when: "before" | "after") => void; disarm: () => boolean } {
+  const inner = memoryBlobStore();
+  let left = 0;
+  let when: "before" | "after" = "before";
+  const fails = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (left === 0 || --left > 0) return work();
+    if (when === "after") await work();
+    throw new StoreError("the disk is on fire");
+  };
+  const blobs: BlobStore = {
+    put: (id, bytes, signal) => fails(() => inner.put(id, bytes, signal)),
+    delete: (id) => fails(() => inner.delete(id)),
+    size: (id) => inner.size(id),
+    list: (after, limit) => inner.list(after, limit),
+    close: () => inner.close(),
+    async *get(id, range) {
+      yield await fails(() => collect(inner.get(id, range)));
+    },
+  };
+  const arm = (n: number, moment: "before" | "after"): void => {
+    left = n;
+    when = moment;
+  };
+  return { blobs, arm, disarm: () => left > 0 && ((left = 0), true) };
+}
+
 type Act = () => Promise<unknown>;
 /** What is there before, and what is tried. */
 const SCENES: Readonly<Record<string, (world: World) => Promise<Act>>> = {
@@ -143,6 +180,24 @@ for (const [name, scene] of Object.entries(SCENES)) {
         arm(n, when);
         await act().catch((error: unknown) => assert.equal((error as Error).message, "the disk is on fire"));
         reached = !disarm();
+        await assertSound(world);
+      }
+    }
+  });
+}
+
+for (const [name, scene] of Object.entries(SCENES)) {
+  test(`${name}: whichever call on a blob fails, before or after it took place, what is listed reads, no more stays`, async () => {
+    for (const when of ["before", "after"] as const) {
+      for (let n = 1, reached = true; reached; n++) {
+        const { blobs, arm, disarm } = failingBlobs();
+        const world = new World({ blobs });
+        await world.bucket();
+        const act = await scene(world);
+        arm(n, when);
+        await act().catch((error: unknown) => assert.equal((error as Error).message, "the disk is on fire"));
+        reached = !disarm();
+        await removeOrphans(world);
         await assertSound(world);
       }
     }
