@@ -90,6 +90,9 @@ test("a backup under load holds everything acknowledged before it began; a secon
     await put(s3, late);
     const second = await coffer(["backup", backups, ...placeFlags(server.directory)]);
     assert.equal(second.code, 0, second.stderr);
+    const environment = { AWS_ACCESS_KEY_ID: ROOT.accessKeyId, AWS_SECRET_ACCESS_KEY: ROOT.secretAccessKey, AWS_ENDPOINT_URL: server.httpUrl };
+    const running = await coffer(["verify", "--running"], environment);
+    assert.deepEqual([running.code, running.stdout.trimEnd().split("\n").at(-1)], [0, "clean"], running.stderr + running.stdout);
     const calls = await churn.stop();
     assert.ok(calls > 10, `${calls} calls beside the backups`);
     const [, all = "0", copied = "0"] = /: (\d+) blobs, (\d+) of them copied now/.exec(second.stdout) ?? [];
