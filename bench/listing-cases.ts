@@ -46,7 +46,7 @@ function listingGroup(keys: number): Group {
 
 async function fill(subject: Subject, first: number, end: number): Promise<void> {
   const place = [join(subject.directory, "data"), join(subject.directory, "config", "root.key")];
-  const args = [join(build, "bench", "fill.js"), ...place, bucketOf("default"), String(first), String(end)];
+  const args = ["--max-semi-space-size=64", join(build, "bench", "fill.js"), ...place, bucketOf("default"), String(first), String(end)];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "inherit", "inherit"] });
   const killed = (): void => void child.kill("SIGKILL");
   process.once("exit", killed);
