@@ -75,5 +75,7 @@ export function requestTagContext(tags: readonly { readonly TagKey: string; read
  * as one key with several values, which fails closed.
  */
 function prefixed(prefix: string, pairs: readonly (readonly [string, string])[]): Context {
-  return Object.fromEntries(pairs.map(([name, value]) => [prefix + name, value]));
+  const context: Writable = {};
+  for (const [name, value] of pairs) context[prefix + name] = value;
+  return context;
 }

@@ -1,6 +1,9 @@
 /**
- * Key material in use: read by row, unwrapped once, kept by row stamp and wiped when it leaves the cache: with its key, or
- * when it lies idle, since another process may have deleted the key. Whether a key may be used is never decided here.
+ * Key material in use: read by row, unwrapped once, kept and wiped when it leaves the cache: with its key, or when it lies
+ * idle, since another process may have deleted the key. Whether a key may be used is never decided here.
+ *
+ * INVARIANT: material never changes under its id, and goes only together with its key's row, which callers read afresh: so
+ * material that is kept is not read again.
  */
 import { MINUTE_MS } from "../lib/clock.js";
 import type { Secret } from "../lib/secret.js";
@@ -11,7 +14,6 @@ import type { KmsTables, MaterialClear } from "./records.js";
 import type { Key } from "./key.js";
 
 interface Kept {
-  readonly stamp: number;
   readonly secret: Secret;
   usedMs: number;
 }
@@ -43,15 +45,19 @@ export class Materials {
    * @returns undefined when the key has no such material
    */
   async use<T>(key: Key, materialId: string, use: (bytes: Buffer) => T): Promise<T | undefined> {
+    const kept = this.#take(key, materialId);
+    if (kept !== undefined) return use(kept.bytes);
     const found = await this.#tables.materials.get(key.region, key.keyId, materialId);
-    return found === undefined ? undefined : use(this.#open(key, materialId, found).bytes);
+    if (found === undefined) return undefined;
+    // INVARIANT: from here no await, or another call could wipe what this one is about to use.
+    return use((this.#take(key, materialId) ?? this.#open(key, materialId, found)).bytes);
   }
 
   /** `use` of the material of new encryptions. */
   async useCurrent<T>(key: Key, use: (bytes: Buffer) => T): Promise<T> {
-    const found = await this.#tables.materials.get(key.region, key.keyId, key.clear.materialId);
-    if (found === undefined) throw new Error(`invariant: current material of ${key.arn} is missing`);
-    return use(this.#open(key, key.clear.materialId, found).bytes);
+    const used = await this.use(key, key.clear.materialId, (bytes) => ({ result: use(bytes) }));
+    if (used === undefined) throw new Error(`invariant: current material of ${key.arn} is missing`);
+    return used.result;
   }
 
   /** Wipes what is kept of a key that has been deleted. */
@@ -65,23 +71,26 @@ export class Materials {
     for (const id of [...this.#kept.keys()]) this.#forget(id);
   }
 
-  #open(key: Key, materialId: string, found: Found<MaterialClear>): Secret {
+  /** Kept material, as the latest used. */
+  #take(key: Key, materialId: string): Secret | undefined {
     const usedMs = this.#now();
     this.#forgetIdle(usedMs);
-    const id = `${key.region}/${key.keyId}/${materialId}`;
+    const id = keptId(key, materialId);
     const kept = this.#kept.get(id);
-    if (kept !== undefined && kept.stamp === found.stamp) {
-      kept.usedMs = usedMs;
-      this.#kept.delete(id);
-      this.#kept.set(id, kept);
-      return kept.secret;
-    }
-    this.#forget(id);
+    if (kept === undefined) return undefined;
+    kept.usedMs = usedMs;
+    this.#kept.delete(id);
+    this.#kept.set(id, kept);
+    return kept.secret;
+  }
+
+  /** Unwraps and keeps. */
+  #open(key: Key, materialId: string, found: Found<MaterialClear>): Secret {
     const { account, region, keyId } = key;
     const { spec, origin } = key.clear;
     const place = { account, region, keyId, materialId, spec, origin };
     const secret = this.#keyring.unwrapMaterial(Buffer.from(found.clear.wrapped, "base64"), place);
-    this.#kept.set(id, { stamp: found.stamp, secret, usedMs });
+    this.#kept.set(keptId(key, materialId), { secret, usedMs: this.#now() });
     for (const oldest of this.#kept.keys()) {
       if (this.#kept.size <= this.#limit) break;
       this.#forget(oldest);
@@ -101,6 +110,8 @@ export class Materials {
     this.#kept.delete(id);
   }
 }
+
+const keptId = ({ region, keyId }: Key, materialId: string): string => `${region}/${keyId}/${materialId}`;
 
 export interface NewMaterial {
   readonly account: string;

@@ -62,7 +62,8 @@ async function sourceFacts(kms: Kms, source: Source, call: Call): Promise<Source
   const sealed = blob === undefined ? undefined : { blob, header: readHeader(blob) };
   if (source.KeyId !== undefined) {
     const rules = { action: source.action, aliases: true, crossAccount: true, noInvalidArn: true };
-    return { ...(await keyFacts(kms, { KeyId: source.KeyId }, rules, call)), sealed, named: true };
+    const { key, alias, grants } = await keyFacts(kms, { KeyId: source.KeyId }, rules, call);
+    return { key, grants, sealed, named: true, ...(alias === undefined ? {} : { alias }) };
   }
   const key = sealed === undefined ? undefined : await loadKey(kms, call.region, sealed.header.keyId, call.nowMs);
   if (key === undefined) throw hiddenCiphertextKey();

@@ -8,12 +8,14 @@ export interface Arn {
   readonly resource: string;
 }
 
+const FIELDS = /^arn:([^:]*):([^:]*):([^:]*):([^:]*):(.*)$/s;
+
 /** The six fields of an ARN, or undefined when `text` is none. */
 export function parseArn(text: string): Arn | undefined {
-  const [arn, partition, service, region, account, ...rest] = text.split(":");
-  if (arn !== "arn" || rest.length === 0) return undefined;
-  if (partition === undefined || service === undefined || region === undefined || account === undefined) return undefined;
-  return { partition, service, region, account, resource: rest.join(":") };
+  const [, partition, service, region, account, resource] = FIELDS.exec(text) ?? [];
+  if (partition === undefined || service === undefined || region === undefined) return undefined;
+  if (account === undefined || resource === undefined) return undefined;
+  return { partition, service, region, account, resource };
 }
 
 export const bucketArn = (bucket: string): string => `arn:aws:s3:::${bucket}`;
