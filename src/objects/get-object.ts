@@ -8,7 +8,7 @@ import type { GetObjectOutput, GetObjectRequest } from "../wire/tables/s3-types.
 import { annotateObject } from "./audit-notes.js";
 import { checksumMembers, shownChecksum } from "./checksum-fields.js";
 import type { Room } from "./deps.js";
-import { invalidArgument, invalidRequest } from "./errors.js";
+import { invalidArgument, invalidRequest, slowDown } from "./errors.js";
 import { BodyGone, customerKeyFor, openObject, type OpenedObject } from "./open-object.js";
 import { objectMembers, tagCount, validatorMembers } from "./object-answer.js";
 import { numberedPart } from "./part-number.js";
@@ -19,8 +19,8 @@ import { refuseWriteHeaders } from "./transport.js";
 
 type Output = GetObjectOutput & OutputExtras;
 
-/** How often a reader whose body was replaced under it reads the head again. */
-const REREADS = 3;
+/** How often a reader whose body was replaced under it reads the head again, before it asks its caller to come later. */
+const REREADS = 64;
 
 export function getObject(room: Room): AnyOperation {
   return defineOperation<GetObjectRequest, ReadFacts, Output>({
@@ -39,7 +39,8 @@ export function getObject(room: Room): AnyOperation {
         try {
           return await attempt(room, call, input, now);
         } catch (error) {
-          if (!(error instanceof BodyGone) || tries === REREADS) throw error;
+          if (!(error instanceof BodyGone)) throw error;
+          if (tries === REREADS) throw slowDown();
           // Another version is current now: it has its own tags, so the permission is judged again.
           now = await findIn(room, facts.bucket, facts.key, facts.versionId);
           await call.authorize(onVersion(room, call, now, GET_OBJECT));
