@@ -1,4 +1,4 @@
-/** `npm run bench -- [FILTER…] [--duration S] [--rounds N] [--workers N] [--quick] [--directory DIR] [--against BUILD]` */
+/** What a run of the benchmark is asked to do: filters, lengths, places. Defaults make a whole run of about 20 minutes. */
 import { availableParallelism, tmpdir } from "node:os";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -16,7 +16,8 @@ export interface Settings {
 }
 
 export const USAGE =
-  "npm run bench -- [FILTER…] [--duration SECONDS] [--rounds N] [--workers N] [--quick] [--directory DIR] [--against BUILD] [--list]";
+  "npm run bench -- [FILTER…] [--duration SECONDS] [--rounds N] [--workers N] [--quick] [--directory DIR]" +
+  " [--against BUILD] [--list]";
 
 /** @throws TypeError, RangeError for what cannot be understood */
 export function parseArguments(args: readonly string[]): Settings & { readonly list: boolean } {

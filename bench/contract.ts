@@ -15,6 +15,8 @@ export interface Case {
   /** Plaintext that one operation moves; 0 where it moves none. */
   readonly sizeBytes: number;
   readonly client: "wrk" | "sockets";
+  /** Also part of a quick run. */
+  readonly quick: boolean;
   /** Case of the floor that this is compared with: the load of the case so named. */
   readonly floor: string;
   readonly crypto?: CryptoWork;

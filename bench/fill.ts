@@ -75,8 +75,13 @@ async function storeEmpty(room: Room, call: Call, bucket: BucketFacts, key: stri
   });
 }
 
+interface Rooms {
+  run(numbers: Numbers): Promise<void>;
+  close(): void;
+}
+
 /** The rooms that storing an object needs, wired as the server wires them, for the account's root. */
-function openRooms({ accountId, region }: Config, { stores, keyring }: Storage): { run(numbers: Numbers): Promise<void>; close(): void } {
+function openRooms({ accountId, region }: Config, { stores, keyring }: Storage): Rooms {
   const clock = systemClock;
   const log = createLog("warn");
   const records = createRecords(stores.metadata, keyring.records);
@@ -99,7 +104,8 @@ function openRooms({ accountId, region }: Config, { stores, keyring }: Storage):
     observe: () => {},
   };
   const arn = `arn:aws:iam::${accountId}:root`;
-  const principal: Principal = { type: "Account", accountId, arn, principalArn: arn, userId: accountId, accessKeyId: "AKIABENCHFILL0000001" };
+  const identity = { accountId, arn, principalArn: arn, userId: accountId, accessKeyId: "AKIABENCHFILL0000001" };
+  const principal: Principal = { type: "Account", ...identity };
   const run = async (numbers: Numbers): Promise<void> => {
     const facts = {
       ...{ principal, region, requestId: "FILL", nowMs: clock.now(), secure: true, secureEnoughForSse: true },

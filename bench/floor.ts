@@ -26,6 +26,7 @@ let files: Rows;
 let environment: RootDatabase;
 let fileNumber = 0;
 const free: Buffer[] = [];
+const takeBuffer = (): Buffer => free.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES);
 
 function serve(): void {
   environment = open({
@@ -125,7 +126,7 @@ async function sendFile(handle: FileHandle, size: number, response: ServerRespon
 }
 
 async function readPiece(handle: FileHandle, at: number, size: number): Promise<Buffer> {
-  const buffer = free.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES);
+  const buffer = takeBuffer();
   const length = Math.min(PIECE_BYTES, size - at);
   const { bytesRead } = await handle.read(buffer, 0, length, at);
   if (bytesRead !== length) throw new Error("a short read");
@@ -167,7 +168,7 @@ async function readSmall(request: IncomingMessage): Promise<{ bytes: Buffer; res
 
 /** Gathers 1 MiB while the one before is being written. */
 async function writeFile(handle: FileHandle, first: Buffer, rest: AsyncIterator<Buffer>): Promise<void> {
-  let [gathering, writing] = [free.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES), free.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES)];
+  let [gathering, writing] = [takeBuffer(), takeBuffer()];
   let gathered = 0;
   let position = 0;
   let inFlight: Promise<unknown> = Promise.resolve();
@@ -233,7 +234,8 @@ function list(path: string, query: string, response: ServerResponse): void {
   environment.resetReadTxn();
   const found: Buffer[] = [];
   if (parameters.get("delimiter") === null) {
-    for (const { value } of rows.getRange({ start: Buffer.from(`${after}\x01`, "latin1"), end, limit: LIST_ROWS })) found.push(value);
+    const start = Buffer.from(`${after}\x01`, "latin1");
+    for (const { value } of rows.getRange({ start, end, limit: LIST_ROWS })) found.push(value);
   } else {
     let start = Buffer.from(`${after}\x01`, "latin1");
     while (found.length < LIST_ROWS) {

@@ -11,6 +11,8 @@ import { headOf, noPayload } from "./requests.js";
 import { build } from "./root.js";
 import type { Subject } from "./server.js";
 
+const SMALL = 10_000;
+const LARGE = 1_000_000;
 const CONCURRENCIES = [1, 16];
 /** Pages in various places, that the walk goes round. */
 const PLACES = 20;
@@ -20,9 +22,7 @@ const FILL_ROWS = 1500;
 const FLOOR_ROW_BYTES = 280;
 const FILLERS = 2;
 
-export function listingGroups(quick: boolean): Group[] {
-  return (quick ? [10_000] : [10_000, 1_000_000]).map(listingGroup);
-}
+export const listingGroups = (): Group[] => [SMALL, LARGE].map(listingGroup);
 
 function listingGroup(keys: number): Group {
   const title = `LIST 1000 of ${keys}`;
@@ -46,7 +46,8 @@ function listingGroup(keys: number): Group {
 
 async function fill(subject: Subject, first: number, end: number): Promise<void> {
   const place = [join(subject.directory, "data"), join(subject.directory, "config", "root.key")];
-  const args = ["--max-semi-space-size=64", join(build, "bench", "fill.js"), ...place, bucketOf("default"), String(first), String(end)];
+  const program = ["--max-semi-space-size=64", join(build, "bench", "fill.js")];
+  const args = [...program, ...place, bucketOf("default"), String(first), String(end)];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "inherit", "inherit"] });
   const killed = (): void => void child.kill("SIGKILL");
   process.once("exit", killed);
@@ -76,9 +77,11 @@ function listCase({ keys, concurrency, delimiter }: Kind, title: string): Case {
     floor: delimiter ? `${name} · delimiter` : name,
     sizeBytes: 0,
     client: "wrk",
+    quick: concurrency === 1 && keys === SMALL,
     async load(subject, _run, seconds): Promise<Load> {
       const sorted = delimiter ? [] : sortedKeys(keys);
-      const places = delimiter ? [undefined] : Array.from({ length: PLACES }, (_, i) => Math.floor((i * (keys - PAGE - 1)) / PLACES));
+      const placeOf = (i: number): number => Math.floor((i * (keys - PAGE - 1)) / PLACES);
+      const places = delimiter ? [undefined] : Array.from({ length: PLACES }, (_, i) => placeOf(i));
       const targets: string[] = [];
       const bodies: Buffer[] = [];
       for (const place of places) {

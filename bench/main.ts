@@ -31,7 +31,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\nusage: ${USAGE}\n`);
     return 2;
   }
-  const groups = [...objectGroups(), ...smallGroups(), ...listingGroups(settings.quick)];
+  const groups = [...objectGroups(), ...smallGroups(), ...listingGroups()];
   if (settings.list) {
     for (const group of groups) for (const { name } of group.cases) process.stdout.write(`${name}\n`);
     for (const { name } of OTHERS) process.stdout.write(`${name}\n`);
@@ -55,7 +55,7 @@ async function measureAll(groups: readonly Group[], settings: Settings): Promise
   process.stdout.write(`${machine()}; ${settings.workers} workers, ${settings.rounds} rounds of ${settings.seconds} s\n`);
   const memory: string[][] = [];
   for (const group of groups) {
-    const chosen = group.cases.filter(({ name }) => isChosen(name, settings.filters));
+    const chosen = group.cases.filter(({ name, quick }) => isChosen(name, settings.filters) && (quick || !settings.quick));
     if (chosen.length === 0) continue;
     process.stderr.write(`bench: ${group.name} …\n`);
     const { rows, peakBytes } = await runGroup(group, chosen, settings);

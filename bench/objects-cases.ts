@@ -28,6 +28,9 @@ const FORM_MODES: readonly Mode[] = ["default", "SSE-KMS"];
 const SAMPLE = 8;
 
 const clientFor = (sizeBytes: number): Case["client"] => (sizeBytes < MIB ? "wrk" : "sockets");
+/** Of a quick run: two modes at one concurrency. */
+const isQuick = ({ size, concurrency, mode }: Kind): boolean =>
+  FORM_MODES.includes(mode) && concurrency === size.getAt.at(-1);
 const layersOf = (mode: Mode): number => (mode === "DSSE-KMS" ? 2 : 1);
 
 interface Kind {
@@ -65,7 +68,8 @@ function getGroup(size: Size): Group {
   };
 }
 
-function getCase({ size, concurrency, mode }: Kind, bodies: ReadonlyMap<Mode, Buffer[]>, presigned: boolean): Case {
+function getCase(kind: Kind, bodies: ReadonlyMap<Mode, Buffer[]>, presigned: boolean): Case {
+  const { size, concurrency, mode } = kind;
   const { sizeBytes } = size;
   const base = `GET ${sizeText(sizeBytes)} · c=${concurrency}`;
   return {
@@ -73,6 +77,7 @@ function getCase({ size, concurrency, mode }: Kind, bodies: ReadonlyMap<Mode, Bu
     floor: base,
     sizeBytes,
     client: clientFor(sizeBytes),
+    quick: !presigned && isQuick(kind),
     crypto: { direction: "open", sizeBytes, layers: layersOf(mode) },
     load(subject, _run, seconds): Load {
       const found = bodies.get(mode) ?? [];
@@ -108,7 +113,8 @@ function putGroup(size: Size): Group {
   };
 }
 
-function putCase({ size, concurrency, mode }: Kind, body: Buffer, form: PayloadForm): Case {
+function putCase(kind: Kind, body: Buffer, form: PayloadForm): Case {
+  const { size, concurrency, mode } = kind;
   const { sizeBytes } = size;
   const base = `PUT ${sizeText(sizeBytes)} · c=${concurrency}`;
   const sent = payload(form, body);
@@ -119,6 +125,7 @@ function putCase({ size, concurrency, mode }: Kind, body: Buffer, form: PayloadF
     floor: base,
     sizeBytes,
     client: clientFor(sizeBytes),
+    quick: form === "unsigned" && isQuick(kind),
     crypto: { direction: "seal", sizeBytes, layers: layersOf(mode) },
     load(subject, run, seconds): Load {
       const names = Array.from({ length: namesIn(seconds) }, (_, i) => targetOf(mode, keyOf(run, i)));

@@ -1,6 +1,6 @@
 /**
  * One group: starts the floor and Coffer, each on an empty directory of its own, warms them, then measures in rounds
- * (floor, case, case, floor, case, …) so that whatever else the machine does falls on all alike. Figures are medians.
+ * (floor, Coffer, floor, Coffer, …) so that whatever else the machine does falls on all alike. Figures are medians.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ import { runWrk } from "./wrk.js";
 
 /** Before anything is measured; the first case of a server has code to be compiled. */
 const WARM_SECONDS = 1;
-const FIRST_WARM_SECONDS = 4;
+const FIRST_WARM_SECONDS = 3;
 
 export interface GroupResult {
   readonly rows: readonly Row[];
@@ -57,20 +57,26 @@ async function measure(chosen: readonly Case[], subjects: readonly Subject[], se
   for (const one of chosen) if (!floors.has(one.floor)) floors.set(one.floor, one);
   for (let round = -1; round < settings.rounds; round++) {
     const run = round < 0 ? "warm" : `round-${round}`;
-    for (const subject of subjects) {
-      const cases = subject.kind === "floor" ? [...floors.values()] : chosen;
-      for (const [i, one] of cases.entries()) {
-        const seconds = round >= 0 ? settings.seconds : i > 0 ? WARM_SECONDS : FIRST_WARM_SECONDS;
+    for (const [i, one] of chosen.entries()) {
+      const seconds = round >= 0 ? settings.seconds : i > 0 ? WARM_SECONDS : FIRST_WARM_SECONDS;
+      for (const subject of subjects) {
+        if (subject.kind === "floor" && floors.get(one.floor) !== one) continue;
         const watch = subject.name === "coffer" ? new MemoryWatch(subject.pid) : undefined;
         const sample = await measureOnce(one, subject, `${run}-${i}`, seconds).finally(() => peaks.push(watch?.stop() ?? 0));
         if (round < 0) continue;
-        const name = subject.kind === "floor" ? `${one.floor} · floor` : subject.name === "coffer" ? one.name : `${one.name} · against`;
+        const name = nameOf(one, subject);
         samples.set(name, [...(samples.get(name) ?? []), sample]);
-        if (subject.name === "coffer" && one.crypto !== undefined) limits.get(one.name)?.push(cryptoLimit(one.crypto));
       }
+      if (round >= 0 && one.crypto !== undefined) limits.get(one.name)?.push(cryptoLimit(one.crypto));
     }
   }
   return { rows: rowsOf(chosen, samples, limits), peakBytes: Math.max(...peaks) };
+}
+
+/** Of the row that a sample belongs to. */
+function nameOf(one: Case, subject: Subject): string {
+  if (subject.kind === "floor") return `${one.floor} · floor`;
+  return subject.name === "coffer" ? one.name : `${one.name} · against`;
 }
 
 async function measureOnce(one: Case, subject: Subject, run: string, seconds: number): Promise<Sample> {

@@ -35,6 +35,7 @@ function headGroup(): Group {
       floor: `HEAD · c=${concurrency}`,
       sizeBytes: 0,
       client: "sockets",
+      quick: concurrency > 1,
       load(subject, _run, seconds): Load {
         const heads = keys.map((key) => headOf(subject, { method: "HEAD", target: targetOf("default", key) }));
         return { heads, body: noPayload.bytes, concurrency, seconds, status: 200, head: true };
@@ -55,6 +56,7 @@ function deleteGroup(): Group {
       floor: `DELETE 4 KiB · c=${concurrency}`,
       sizeBytes: 0,
       client: "sockets",
+      quick: concurrency > 1,
       async load(subject, run, seconds): Promise<Load> {
         // A single connection gets through fewer.
         const targets = targetsOf(run, seconds).slice(0, concurrency === 1 ? 1000 * seconds : undefined);
@@ -106,6 +108,7 @@ function kmsGroup(): Group {
       floor: `KMS ${operation} · c=${concurrency}`,
       sizeBytes: 0,
       client: "wrk",
+      quick: concurrency > 1,
       load(subject, _run, seconds): Load {
         const of = made.get(subject.name) ?? FLOOR_KEY;
         const sent = payload("signed", Buffer.from(JSON.stringify(input(of))));

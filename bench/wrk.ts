@@ -19,7 +19,8 @@ export async function runWrk(subject: Subject, load: Load): Promise<Measured> {
   const file = join(subject.directory, "wrk-requests");
   writeFileSync(file, describe(load));
   try {
-    const args = ["-t1", `-c${load.concurrency}`, `-d${load.seconds}s`, "--timeout", "10s", "-s", WRK_SCRIPT, subject.url, "--", file];
+    const how = ["-t1", `-c${load.concurrency}`, `-d${load.seconds}s`, "--timeout", "10s"];
+    const args = [...how, "-s", WRK_SCRIPT, subject.url, "--", file];
     const child = spawn("wrk", args, { stdio: ["ignore", "pipe", "inherit"] });
     let output = "";
     child.stdout.on("data", (piece: Buffer) => (output += piece.toString("utf8")));

@@ -50,7 +50,8 @@ test("a process knows its own costs", { skip: process.platform === "linux" ? fal
 });
 
 test("figures show three digits that count", () => {
-  assert.deepEqual([0, 0.00321, 0.5, 12.34, 123.4, 1234, 98_765, Number.NaN].map(figure), ["0", "0.0032", "0.5", "12", "123", "1230", "98800", ""]);
+  const values = [0, 0.00321, 0.5, 12.34, 123.4, 1234, 98_765, Number.NaN];
+  assert.deepEqual(values.map(figure), ["0", "0.0032", "0.5", "12", "123", "1230", "98800", ""]);
 });
 
 test("a row holds its rates and its ratios to floor and cryptography", () => {
@@ -70,7 +71,9 @@ test("a filter's words are those of a name, so that c=1 is not c=16", () => {
 test("arguments that cannot be measured with are refused", () => {
   assert.equal(parseArguments(["--duration", "5"]).seconds, 5);
   assert.deepEqual(parseArguments(["GET", "PUT"]).filters, ["GET", "PUT"]);
-  for (const bad of [["--duration", "0"], ["--rounds", "1.5"], ["--workers", "x"]]) assert.throws(() => parseArguments(bad), RangeError);
+  for (const [name, value] of [["--duration", "0"], ["--rounds", "1.5"], ["--workers", "x"]]) {
+    assert.throws(() => parseArguments([name ?? "", value ?? ""]), RangeError);
+  }
   assert.throws(() => parseArguments(["--fast"]), TypeError);
 });
 
@@ -91,5 +94,6 @@ test("keys to be listed are distinct and sorted as a listing sorts them", () => 
   assert.equal(listedKey(1001), "prefix-0001/object-00001");
   const keys = sortedKeys(3000);
   assert.equal(new Set(keys).size, 3000);
-  assert.deepEqual(keys.slice(0, 4), ["prefix-0000/object-00000", "prefix-0000/object-00001", "prefix-0000/object-00002", "prefix-0001/object-00000"]);
+  const first = ["prefix-0000/object-00000", "prefix-0000/object-00001", "prefix-0000/object-00002"];
+  assert.deepEqual(keys.slice(0, 4), [...first, "prefix-0001/object-00000"]);
 });
