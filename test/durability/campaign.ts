@@ -194,7 +194,8 @@ async function deleteEverything(client: WireClient): Promise<void> {
     for (let more = true; more; ) {
       const listed = await callService(client, "s3", "ListObjectVersions", { Bucket });
       const { Versions = [], DeleteMarkers = [] } = listed as { Versions?: Listed; DeleteMarkers?: Listed };
-      for (const { Key, VersionId } of [...Versions, ...DeleteMarkers]) await callService(client, "s3", "DeleteObject", { Bucket, Key, VersionId });
+      for (const { Key, VersionId } of [...Versions, ...DeleteMarkers])
+        await callService(client, "s3", "DeleteObject", { Bucket, Key, VersionId });
       more = listed["IsTruncated"] === true;
     }
     await callService(client, "s3", "DeleteBucket", { Bucket });

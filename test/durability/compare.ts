@@ -31,7 +31,8 @@ export function withKnownEtags(target: Target): Target {
   const known = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(known);
     if (value === null || typeof value !== "object") return value;
-    return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, name === "ETag" ? etagOf(String(each)) : known(each)]));
+    const members = Object.entries(value);
+    return Object.fromEntries(members.map(([name, each]) => [name, name === "ETag" ? etagOf(String(each)) : known(each)]));
   };
   return async (action) => {
     const reply = await target(action);
@@ -51,7 +52,8 @@ async function readKey(name: string, target: Target, see: (told: Action, answer:
     if (typeof answer !== "object" || !("ok" in answer)) return {};
     return answer.ok;
   };
-  const listed = await ask({ name: "ListObjectVersions", input: { Bucket, Prefix: Key } }, { name: "ListObjectVersions", input: { Bucket, OnlyKey: Key } });
+  const list = "ListObjectVersions";
+  const listed = await ask({ name: list, input: { Bucket, Prefix: Key } }, { name: list, input: { Bucket, OnlyKey: Key } });
   await ask({ name: "ListObjectsV2", input: { Bucket, Prefix: Key } });
   await ask({ name: "GetObject", input: { Bucket, Key } });
   for (const { VersionId } of (listed["Versions"] ?? []) as Shown[]) {
@@ -59,7 +61,8 @@ async function readKey(name: string, target: Target, see: (told: Action, answer:
     await ask({ name: "GetObjectTagging", input: { Bucket, Key, VersionId } });
   }
   const uploads = await ask({ name: "ListMultipartUploads", input: { Bucket, Prefix: Key } });
-  for (const { UploadId } of (uploads["Uploads"] ?? []) as Shown[]) await ask({ name: "ListParts", input: { Bucket, Key, UploadId } });
+  for (const { UploadId } of (uploads["Uploads"] ?? []) as Shown[])
+    await ask({ name: "ListParts", input: { Bucket, Key, UploadId } });
 }
 
 /** A worker that died has been replaced by then. */
@@ -79,9 +82,11 @@ async function asked(target: Target, action: Action): Promise<Reply> {
 export async function compare(before: States, observed: readonly Observed[], target: Target, counter: Counter): Promise<States> {
   const after = new Map<string, State>();
   for (const name of names()) {
-    const history = observed.filter(({ action: { name: call, input }, answer }) =>
-      `${String(input["Bucket"])}/${String(input["OnlyKey"] ?? input["Key"])}` === name && !(answer === "unknown" && /^(Get|List)/.test(call)),
-    );
+    const history = observed.filter(({ action, answer }) => {
+      const { Bucket, OnlyKey, Key } = action.input;
+      const isLostRead = answer === "unknown" && /^(Get|List)/.test(action.name);
+      return `${String(Bucket)}/${String(OnlyKey ?? Key)}` === name && !isLostRead;
+    });
     const reads: Observed[] = [];
     const see = (action: Action, answer: Answer): void =>
       void reads.push({ id: -1 - reads.length, client: -1, action, answer, start: counter.next(), end: counter.next() });
@@ -92,8 +97,9 @@ export async function compare(before: States, observed: readonly Observed[], tar
     if (!verdict.ok) {
       const placed = new Set(verdict.order.map((at) => verdict.moments[at]?.id));
       const stuck = verdict.moments.filter(({ id }) => !placed.has(id)).map(({ id }) => `#${id}`).join(" ");
-      const lines = [`${name}: no order of the calls gives what is there. It held ${JSON.stringify(from)}`, tell([...history, ...reads])];
-      throw new Error([...lines, `without a place: ${stuck}`, `there: ${JSON.stringify(verdict.state)}`].join("\n"));
+      const said = `${name}: no order of the calls gives what is there. It held ${JSON.stringify(from)}`;
+      const there = `without a place: ${stuck}\nthere: ${JSON.stringify(verdict.state)}`;
+      throw new Error([said, tell([...history, ...reads]), there].join("\n"));
     }
     after.set(name, verdict.state);
   }

@@ -74,7 +74,8 @@ export class KillableServer {
   async ready(): Promise<WireClient> {
     const deadline = performance.now() + START_MS;
     while (!this.#text.includes("In another shell")) {
-      if (this.hasEnded || performance.now() > deadline) throw new Error(`the server did not start:\n${this.#text}${this.#errors}`);
+      const isLate = performance.now() > deadline;
+      if (this.hasEnded || isLate) throw new Error(`the server did not start:\n${this.#text}${this.#errors}`);
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     const endpoint = /http:\/\/[^\s]+/.exec(this.#text)?.[0] ?? "";

@@ -13,7 +13,10 @@ export const BUCKETS: Readonly<Record<string, boolean>> = { plain: false, versio
 export const KEYS = ["k1", "k2", "k3", "k4"] as const;
 /** Objects that are only read: sources of copies, one with the records and one of its own file. */
 export const SOURCE_BUCKET = "sources";
-export const SOURCES: Readonly<Record<string, Buffer>> = { small: Buffer.alloc(700, "small "), large: Buffer.alloc(150_000, "large ") };
+export const SOURCES: Readonly<Record<string, Buffer>> = {
+  small: Buffer.alloc(700, "small "),
+  large: Buffer.alloc(150_000, "large "),
+};
 
 const SIZES = [0, 900, 65_535, 65_536, 65_537, 200_000] as const;
 const MIB = 1024 * 1024;
@@ -128,15 +131,19 @@ export class Load {
   #copy(at: At, known: Known): Planned {
     const source = this.#random.pick(Object.keys(SOURCES));
     const described = { Metadata: { m: `c${this.#ids}` } };
+    const from = { CopySource: `${SOURCE_BUCKET}/${source}`, MetadataDirective: "REPLACE" };
     return {
-      sent: { name: "CopyObject", input: { ...at, ...described, CopySource: `${SOURCE_BUCKET}/${source}`, MetadataDirective: "REPLACE" } },
+      sent: { name: "CopyObject", input: { ...at, ...described, ...from } },
       told: { name: "PutObject", input: { ...at, ...described }, ...bodyOf(source) },
       learn: versionInto(known),
     };
   }
 
   #deleteVersion(at: At, known: Known, VersionId: string): Planned {
-    const learn = (): void => void known.versions.splice(0, known.versions.length, ...known.versions.filter((id) => id !== VersionId));
+    const learn = (): void => {
+      const at = known.versions.indexOf(VersionId);
+      if (at >= 0) known.versions.splice(at, 1);
+    };
     return { ...plain("DeleteObject", { ...at, VersionId }), learn };
   }
 
@@ -197,7 +204,10 @@ interface Planned {
   readonly learn?: (ok: Readonly<Record<string, unknown>>) => void;
 }
 
-const plain = (name: string, input: Action["input"], told = input): Planned => ({ sent: { name, input }, told: { name, input: told } });
+const plain = (name: string, input: Action["input"], told = input): Planned => ({
+  sent: { name, input },
+  told: { name, input: told },
+});
 
 const bodyOf = (source: string): { readonly body: Buffer } => ({ body: SOURCES[source] ?? Buffer.alloc(0) });
 

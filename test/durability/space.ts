@@ -70,8 +70,11 @@ async function sweep(room: Room, clock: ManualClock, warnings: readonly string[]
 
 async function allBlobs(room: Room): Promise<string[]> {
   const found: string[] = [];
-  for (let page = await room.blobs.list(undefined, 1000); page.length > 0; page = await room.blobs.list(page.at(-1), 1000)) found.push(...page);
-  return found;
+  for (;;) {
+    const page = await room.blobs.list(found.at(-1), 1000);
+    if (page.length === 0) return found;
+    found.push(...page);
+  }
 }
 
 async function ledgerIds(room: Room, kind: string): Promise<string[]> {
@@ -90,8 +93,8 @@ export const sweepAndCount = (place: Place): Promise<Swept> =>
   });
 
 const OBJECT_SPACES = [
-  Space.heads, Space.versions, Space.listable, Space.bodies, Space.partTables, Space.uploads, Space.uploadsByKey, Space.uploadParts,
-  Space.ledger,
+  Space.heads, Space.versions, Space.listable, Space.bodies, Space.partTables,
+  Space.uploads, Space.uploadsByKey, Space.uploadParts, Space.ledger,
 ] as const;
 
 /** For a store whose objects and uploads have all been deleted. */

@@ -39,8 +39,13 @@ const TRY_AGAIN: ReadonlySet<string> = new Set(["OperationAborted", "Conditional
 const COPIES: ReadonlySet<string> = new Set(["CopyObject", "UploadPartCopy"]);
 const READS = /^(Get|Head|List)/;
 
+export interface Judgement extends Verdict<State> {
+  /** The call of each number in `order`. */
+  readonly moments: readonly Observed[];
+}
+
 /** @param from state before the first call */
-export function judge(observed: readonly Observed[], limits: ModelLimits, from = EMPTY): Verdict<State> & { readonly moments: readonly Observed[] } {
+export function judge(observed: readonly Observed[], limits: ModelLimits, from = EMPTY): Judgement {
   const moments = momentsOf(observed, from, limits.storeFails === true);
   const machine: Machine<State, Moment> = { initial: from, textOf, step: (state, moment) => stepOf(state, moment, limits) };
   return { ...linearize(moments, machine), moments: moments.map(({ of }) => of) };
@@ -60,13 +65,15 @@ function momentsOf(observed: readonly Observed[], from: State, storeFails: boole
       end: of.end,
       isOptional: isUnknown,
       mayHaveMade: isUnknown ? [{}, ...loose] : [],
-      wasDisturbed: storeFails || observed.some((other) => other !== of && !READS.test(other.action.name) && runsBeside(other, of)),
+      wasDisturbed:
+        storeFails || observed.some((other) => other !== of && !READS.test(other.action.name) && runsBeside(other, of)),
       mayMissVersioning:
         /^(Get|Head|Copy|UploadPartCopy)/.test(of.action.name) &&
         observed.some((other) => other.action.name === "PutBucketVersioning" && runsBeside(other, of)),
     };
     for (const piece of split(base, keys)) {
-      const isOpen = storeFails && typeof piece.answer === "object" && "error" in piece.answer && piece.answer.error === "InternalError";
+      const failed = typeof piece.answer === "object" && "error" in piece.answer && piece.answer.error === "InternalError";
+      const isOpen = storeFails && failed;
       const open = { answer: "unknown" as const, isOptional: true, mayHaveMade: [{}, ...loose] };
       moments.push({ ...piece, ...(isOpen ? open : {}), ...(piece.after === undefined ? {} : { after: moments.length - 1 }) });
     }
@@ -204,7 +211,8 @@ export function tell(observed: readonly Observed[]): string {
   const lines = [...observed].sort((a, b) => a.start - b.start).map(({ id, client, action, answer, start, end }) => {
     const { name, input, body } = action;
     const sent = `${name} ${textOf(input)}${body === undefined ? "" : ` ${body.length} bytes`}`;
-    return `  ${start}–${end} client ${client} #${id}: ${sent}\n      → ${typeof answer === "string" ? answer : textOf(answer)}`;
+    const answered = typeof answer === "string" ? answer : textOf(answer);
+    return `  ${start}–${end} client ${client} #${id}: ${sent}\n      → ${answered}`;
   });
   return lines.join("\n");
 }

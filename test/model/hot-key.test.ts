@@ -28,7 +28,9 @@ test("GetObject of an object kept with the records, while twelve clients overwri
     assert.deepEqual(failed, [], tell(failed));
     // Overwritten at once by twelve, the orders are too many to search: that a body was written at all is what is asked.
     const written = new Set(history.map(({ action: { body } }) => (body === undefined ? "" : contentOf(body))));
-    for (const { action, answer } of history)
-      if (action.name === "GetObject" && typeof answer === "object" && "ok" in answer) assert.ok(written.has(String(answer.ok["body"])));
+    for (const { action, answer } of history) {
+      if (action.name !== "GetObject") continue;
+      assert.ok(typeof answer === "object" && "ok" in answer && written.has(String(answer.ok["body"])));
+    }
   }
 });

@@ -44,7 +44,8 @@ const get = (id: number, start: number, end: number, body: string): Observed => 
   const ok = { ETag: content, ContentLength: body.length, meta: "", TagCount: 0, body: content };
   return { id, client: id, action: { name: "GetObject", input: { Bucket: "b", Key: "k" } }, answer: { ok }, start, end };
 };
-const BUCKET: Observed = { id: 0, client: 0, action: { name: "CreateBucket", input: { Bucket: "b" } }, answer: { ok: {} }, start: 1, end: 2 };
+const CREATE = { name: "CreateBucket", input: { Bucket: "b" } };
+const BUCKET: Observed = { id: 0, client: 0, action: CREATE, answer: { ok: {} }, start: 1, end: 2 };
 
 test("by hand: what may be seen while two writes overlap, and what may not", () => {
   const writes = [BUCKET, put(1, 3, 10, "one"), put(2, 4, 9, "two")];
@@ -65,5 +66,6 @@ test("by hand: a call that was cut off took place once, or never, but not before
   assert.ok(!judge([BUCKET, put(1, 3, 8, "one"), { ...open, start: 9 }, get(3, 4, 7, "two")], LIMITS).ok);
   const dead: Observed = { ...open, end: 6 };
   assert.ok(judge([BUCKET, put(1, 3, 4, "one"), dead, get(3, 7, 8, "two")], LIMITS).ok);
-  assert.ok(!judge([BUCKET, put(1, 3, 4, "one"), dead, get(3, 7, 8, "one"), get(4, 9, 10, "two")], LIMITS).ok, "its server is dead");
+  const late = [BUCKET, put(1, 3, 4, "one"), dead, get(3, 7, 8, "one"), get(4, 9, 10, "two")];
+  assert.ok(!judge(late, LIMITS).ok, "its server is dead");
 });

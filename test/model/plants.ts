@@ -46,8 +46,8 @@ const forgetting = (space: number, nth: number): Plant => (inner) => {
   let count = 0;
   return changed(inner, {
     commit: async (batch) => {
-      if (touches(batch, space) && ++count % nth === 0) return inner.commit({ ...(batch.checks === undefined ? {} : { checks: batch.checks }) });
-      return inner.commit(batch);
+      if (!touches(batch, space) || ++count % nth !== 0) return inner.commit(batch);
+      return inner.commit({ checks: batch.checks ?? [] });
     },
   });
 };

@@ -144,7 +144,8 @@ class Writer {
 
   #described(): Readonly<Record<string, unknown>> {
     const Metadata = { m: `m${this.#ids}` };
-    return { ...(this.#random.chance(0.3) ? { Metadata } : {}), ...(this.#random.chance(0.2) ? { Tagging: `t=v${this.#ids}` } : {}) };
+    const described = this.#random.chance(0.3) ? { Metadata } : {};
+    return this.#random.chance(0.2) ? { ...described, Tagging: `t=v${this.#ids}` } : described;
   }
 
   #put(): Step {
@@ -200,7 +201,8 @@ class Writer {
 
   #list(): Step {
     const Bucket = this.#bucket();
-    if (!this.#options.pages) return this.step("ListObjectsV2", this.#random.chance(0.5) ? { Bucket } : { Bucket, Delimiter: "/" });
+    const grouped = this.#random.chance(0.5) ? { Delimiter: "/" } : {};
+    if (!this.#options.pages) return this.step("ListObjectsV2", { Bucket, ...grouped });
     const before = this.#pages.at(-1);
     if (before !== undefined && this.#random.chance(0.6)) {
       const ContinuationToken: Reference = { of: before.id, member: "NextToken" };
@@ -210,7 +212,7 @@ class Writer {
     const input = {
       Bucket,
       MaxKeys: this.#random.below(4),
-      ...(this.#random.chance(0.5) ? { Delimiter: "/" } : {}),
+      ...grouped,
       ...(this.#random.chance(0.3) ? { Prefix: this.#random.pick(["a", "a/", "b", "x"]) } : {}),
       ...(this.#random.chance(0.3) ? { StartAfter: this.#random.pick(this.#options.keys) } : {}),
     };
@@ -221,7 +223,8 @@ class Writer {
 
   #markers(KeyMarker: string | undefined): Readonly<Record<string, unknown>> {
     if (KeyMarker === undefined) return {};
-    return { KeyMarker, ...(this.#random.chance(0.5) ? { VersionIdMarker: { of: this.#earlier(KeyMarker), member: "VersionId" } } : {}) };
+    const VersionIdMarker: Reference = { of: this.#earlier(KeyMarker), member: "VersionId" };
+    return { KeyMarker, ...(this.#random.chance(0.5) ? { VersionIdMarker } : {}) };
   }
 
   #page(input: Readonly<Record<string, unknown>>): Step {
@@ -271,7 +274,8 @@ class Writer {
       .map(([PartNumber, of]) => ({ PartNumber, ETag: { of, member: "ETag" } }));
     if (this.#random.chance(0.05)) Parts.reverse();
     const at = { Bucket: BUCKETS[0], Key: upload.key, UploadId: { of: upload.id, member: "UploadId" } };
-    return this.#note(this.step("CompleteMultipartUpload", { ...at, MultipartUpload: { Parts }, ...this.#conditions(upload.key) }));
+    const input = { ...at, MultipartUpload: { Parts }, ...this.#conditions(upload.key) };
+    return this.#note(this.step("CompleteMultipartUpload", input));
   }
 
   #versioning(): Step {
@@ -304,7 +308,8 @@ export function resolveStep({ name, input, body }: Step, answers: ReadonlyMap<nu
   const token = ContinuationToken === undefined || ContinuationToken === "" ? {} : { ContinuationToken };
   const after = "ContinuationToken" in token ? {} : { After: undefined };
   const source = Array.isArray(CopySource) ? { CopySource: CopySource.join("") } : {};
-  const clean = Object.fromEntries(Object.entries({ ...rest, ...token, ...after, ...source }).filter(([, each]) => each !== undefined));
+  const members = Object.entries({ ...rest, ...token, ...after, ...source });
+  const clean = Object.fromEntries(members.filter(([, each]) => each !== undefined));
   return { name, input: clean, ...(body === undefined ? {} : { body }) };
 }
 

@@ -5,7 +5,8 @@
  */
 import { createHash } from "node:crypto";
 import { compareNames, listKeys, listVersions } from "./model-listing.js";
-import { bytesOf, contentOf, withMember, type Action, type Bucket, type Shown, type State, type Upload, type Version } from "./state.js";
+import { bytesOf, contentOf, withMember } from "./state.js";
+import type { Action, Bucket, Shown, State, Upload, Version } from "./state.js";
 
 /** Names that the server chose. */
 export interface Fresh {
@@ -164,7 +165,8 @@ const tagging: Handler = (at) => {
 
 /** The first half of a copy: what it read. */
 function source(at: At): Version | string {
-  const [, name = "", key = "", VersionId] = /^([^/]+)\/([^?]+)(?:\?versionId=(.+))?$/.exec(text(at.action.input["CopySource"])) ?? [];
+  const { CopySource } = at.action.input;
+  const [, name = "", key = "", VersionId] = /^([^/]+)\/([^?]+)(?:\?versionId=(.+))?$/.exec(text(CopySource)) ?? [];
   const bucket = at.state.buckets[name];
   if (bucket === undefined) return "NoSuchBucket";
   const { CopySourceIfMatch } = at.action.input;
@@ -265,7 +267,8 @@ const completeUpload: Handler = (at) => {
   if (upload === undefined) return refuse("NoSuchUpload");
   const { Parts: listed = [] } = (input["MultipartUpload"] ?? {}) as { readonly Parts?: readonly ListedPart[] };
   if (listed.length === 0) return refuse("MalformedXML");
-  if (listed.some(({ PartNumber }, i) => i > 0 && PartNumber <= (listed[i - 1]?.PartNumber ?? 0))) return refuse("InvalidPartOrder");
+  const isAscending = listed.every(({ PartNumber }, i) => PartNumber > (listed[i - 1]?.PartNumber ?? 0));
+  if (!isAscending) return refuse("InvalidPartOrder");
   const errors = [...writeErrors(at), ...partErrors(upload, listed, at.limits)];
   if (errors.length > 0) return refuse(...errors);
   const parts = listed.map(({ PartNumber }) => upload.parts[String(PartNumber)]?.content ?? "");

@@ -75,10 +75,11 @@ export async function failureOf(
   const { order, state, moments } = judge(history, limits);
   const ids = new Set(order.map((at) => moments[at]?.id));
   const stuck = history.filter(({ id }) => !ids.has(id)).map(({ id }) => `#${id}`);
+  const longest = order.map((at) => `#${moments[at]?.id}`).join(" ");
   return [
     `no order of these ${small.length} calls gives these answers; seed ${seed}, schedule ${schedule}`,
     tell(history),
-    `  the longest order: ${order.map((at) => `#${moments[at]?.id}`).join(" ")}; without a place: ${stuck.join(" ") || "one of their moments"}`,
+    `  the longest order: ${longest}; without a place: ${stuck.join(" ") || "one of their moments"}`,
     `  there: ${textOf(state)}`,
   ].join("\n");
 }

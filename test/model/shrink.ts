@@ -1,7 +1,9 @@
 /** Delta debugging: takes steps out of a program while it still fails. Source: Zeller and Hildebrandt, 2002 (ddmin). */
 
+type Program<T> = readonly T[];
+
 /** @param fails may be asked a few hundred times */
-export async function shrink<T>(program: readonly T[], fails: (program: readonly T[]) => Promise<boolean>): Promise<readonly T[]> {
+export async function shrink<T>(program: Program<T>, fails: (program: Program<T>) => Promise<boolean>): Promise<Program<T>> {
   let kept = program;
   for (let size = Math.ceil(program.length / 2); size >= 1; ) {
     let took = false;

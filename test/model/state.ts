@@ -78,8 +78,10 @@ export function bytesOf(id: ContentId): Buffer {
 
 export const isContent = (id: string): boolean => contents.has(id);
 
+type Members<T> = Readonly<Record<string, T>>;
+
 /** `record` with one member set, or without it. */
-export function withMember<T>(record: Readonly<Record<string, T>>, name: string, value: T | undefined): Readonly<Record<string, T>> {
+export function withMember<T>(record: Members<T>, name: string, value: T | undefined): Members<T> {
   const { [name]: _before, ...rest } = record;
   return value === undefined ? rest : { ...rest, [name]: value };
 }

@@ -34,13 +34,18 @@ const SHOWN: Readonly<Record<string, (out: Out, body: Buffer | undefined) => Sho
   GetObject: (out, body) => ({ ...headOf(out), body: contentOf(body ?? Buffer.alloc(0)) }),
   HeadObject: headOf,
   DeleteObject: (out) => ({ ...ids(out), ...(out["DeleteMarker"] === true ? { DeleteMarker: true } : {}) }),
-  DeleteObjects: (out) => ({ Deleted: rows(out["Deleted"]), Errors: rows(out["Errors"]).map(({ Key, Code }) => ({ Key, Code })) }),
+  DeleteObjects: (out) => ({
+    Deleted: rows(out["Deleted"]),
+    Errors: rows(out["Errors"]).map(({ Key, Code }) => ({ Key, Code })),
+  }),
   PutObjectTagging: ids,
   DeleteObjectTagging: ids,
   GetObjectTagging: (out) => ({ ...ids(out), tag: rows(out["TagSet"])[0]?.["Value"] ?? "" }),
   CreateMultipartUpload: ({ UploadId }) => ({ UploadId }),
   GetBucketVersioning: ({ Status }) => ({ Status }),
-  ListParts: (out) => ({ Parts: rows(out["Parts"]).map(({ PartNumber, ETag, Size }) => ({ PartNumber, ETag: bare(ETag), Size })) }),
+  ListParts: (out) => ({
+    Parts: rows(out["Parts"]).map(({ PartNumber, ETag, Size }) => ({ PartNumber, ETag: bare(ETag), Size })),
+  }),
   ListMultipartUploads: (out) => ({ Uploads: rows(out["Uploads"]).map(({ Key, UploadId }) => ({ Key, UploadId })) }),
   ListObjectsV2: (out) => ({
     Contents: rows(out["Contents"]).map(({ Key, ETag, Size }) => ({ Key, ETag: bare(ETag), Size })),
@@ -69,10 +74,12 @@ function copied(out: Out, member: string): Shown {
   return { ETag: bare(ETag), ...(CopySourceVersionId === undefined ? {} : { CopySourceVersionId }) };
 }
 
+const LISTINGS: ReadonlySet<string> = new Set(["ListObjectsV2", "ListObjectVersions", "ListMultipartUploads"]);
+
 /** What of an action goes to the server. */
 function sent({ name, input }: Action): Readonly<Record<string, unknown>> {
   const { After: _after, ...rest } = input;
-  return name === "ListObjectsV2" || name === "ListObjectVersions" || name === "ListMultipartUploads" ? { ...rest, EncodingType: "url" } : rest;
+  return LISTINGS.has(name) ? { ...rest, EncodingType: "url" } : rest;
 }
 
 const decodeName = (name: unknown): unknown => (typeof name === "string" ? decodeURIComponent(name.replaceAll("+", " ")) : name);
@@ -129,7 +136,8 @@ export function wireTarget(client: WireClient): Target {
     const { body, ...encoded } = encodeRequest("s3", action.name, sent(action));
     const bytes = action.body ?? body;
     const signal = AbortSignal.timeout(HANG_MS);
-    const answer = await client.send({ ...encoded, signal, ...(bytes === undefined ? {} : { body: bytes }) }).catch(() => undefined);
+    const request = { ...encoded, signal, ...(bytes === undefined ? {} : { body: bytes }) };
+    const answer = await client.send(request).catch(() => undefined);
     if (signal.aborted) throw new Error(`no answer within ${HANG_MS} ms, and the connection stands: ${action.name}`);
     if (answer === undefined) return { answer: "unknown" };
     if (answer.status < 300) return shown(action, decodeAnswer("s3", action.name, answer) as Out, answer.body);
