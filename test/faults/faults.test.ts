@@ -1,7 +1,7 @@
 /**
  * Every operation while its files fail, at one file operation after the other: the answer is an error, what was
  * acknowledged is there and whole, also after the store is opened again, and what failed leaves nothing behind the sweep.
- * A sample of the steps here; all of them with FAULT_STRIDE=1.
+ * A sample of the steps here; all of them with `npm run soak -- faults`.
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -20,7 +20,7 @@ const directory = mkdtempSync(join(tmpdir(), "coffer-faults-"));
 after(() => rmSync(directory, { recursive: true, force: true }));
 const compiled = compileFaults(directory);
 const options = { skip: "reason" in compiled ? compiled.reason : false, concurrency: 2 };
-const everyStep = process.env["FAULT_STRIDE"] === "1";
+const everyStep = process.env["COFFER_TEST_LONG"] === "1";
 const LONGEST_MS = everyStep ? 900_000 : 120_000;
 
 /** Runs a program of this directory under the library. */
@@ -50,11 +50,11 @@ async function underFaults(plan: Plan, name: string): Promise<Report> {
   return JSON.parse(line ?? "null") as Report;
 }
 
-/** Steps that a sample leaves out between two that it takes, by fault. */
+/** Every so many steps are taken, by fault. */
 const SAMPLES: Readonly<Record<string, Plan>> = {
-  "a write, sync, open, rename or truncation that fails with EIO": { faults: ["write EIO"], stride: 4 },
-  "a disk that is full from one step on (ENOSPC)": { faults: ["disk full"], stride: 6 },
-  "a write of which half is done (torn), or said to be half done (short)": { faults: ["torn write", "short write"], stride: 7 },
+  "a write, sync, open, rename or truncation that fails with EIO": { faults: ["write EIO"], stride: 6 },
+  "a disk that is full from one step on (ENOSPC)": { faults: ["disk full"], stride: 9 },
+  "a write of which half is done (torn), or said to be half done (short)": { faults: ["torn write", "short write"], stride: 12 },
   "no more open files (EMFILE); reads that fail, are short, or give other bytes": {
     faults: ["no more files", "read EIO", "short read", "garbled read"],
     stride: 2,
@@ -89,7 +89,7 @@ async function startUnderFault(place: string, nth: number): Promise<Started | un
 /** Steps of a start to fail at; the last hundreds are the directories of blobs, one like the other. */
 const STARTS = everyStep
   ? [...Array.from({ length: 45 }, (_, n) => n + 1), 60, 100, 150, 250, 400, 550]
-  : [2, 6, 9, 13, 20, 25, 31, 35, 60, 400];
+  : [6, 13, 20, 25, 33, 60];
 
 for (const kept of [false, true]) {
   const title = kept ? "a start on a store with data" : "a first start";
@@ -121,6 +121,6 @@ for (const kept of [false, true]) {
       rmSync(place, { recursive: true, force: true });
     }
     context.diagnostic(`${STARTS.length} starts, ${refused} refused, ${mute} ended by lmdb-js`);
-    assert.ok(refused >= 3, "faults were met");
+    assert.ok(refused + mute >= 2, "faults were met");
   });
 }

@@ -187,7 +187,7 @@ for (const [name, scene] of Object.entries(SCENES)) {
 }
 
 for (const [name, scene] of Object.entries(SCENES)) {
-  test(`${name}: whichever call on a blob fails, before or after it took place, what is listed reads, no more stays`, async () => {
+  test(`${name}: whichever call on a blob fails, before or after it was done, what is listed reads, no more stays`, async () => {
     for (const when of ["before", "after"] as const) {
       for (let n = 1, reached = true; reached; n++) {
         const { blobs, arm, disarm } = failingBlobs();
