@@ -65,7 +65,7 @@ describe("clients of the benchmark", { concurrency: 20 }, () => {
   for (const [name, client, skip] of CLIENTS) {
     test(`${name}: right answers are counted`, { skip }, async () => {
       const { operations, p50Ms, p99Ms } = await against(right, client, RIGHT);
-      assert.ok(operations > 10);
+      assert.ok(operations > 0);
       assert.ok(p50Ms > 0 && p99Ms >= p50Ms);
     });
     for (const [lie, answer] of LIES) {
