@@ -27,18 +27,33 @@ export function newCustomerSalt(): Buffer {
  * @param salt 32 bytes of the object
  */
 export function customerKey(customerKey: Uint8Array, salt: Uint8Array): CustomerKey {
-  requireLength(customerKey, 32, "customer key");
-  requireLength(salt, CUSTOMER_SALT_BYTES, "customer salt");
-  // Extract: the customer's bytes need not be uniformly random.
-  const prk = hkdfExtract(salt, customerKey);
-  const bytes = hkdfExpand(prk, Buffer.from("coffer/sse-c/wrap/v1", "latin1"), 32);
-  const check = hkdfExpand(prk, Buffer.from("coffer/sse-c/check/v1", "latin1"), 32);
+  const prk = extracted(customerKey, salt);
+  const bytes = hkdfExpand(prk, LABEL_WRAP, 32);
+  const check = hkdfExpand(prk, LABEL_CHECK, 32);
   const wrapping = wrappingKey(bytes);
   wipe(prk, bytes);
   return { wrapping, check };
 }
 
+/** The check value alone, for who only asks whether it is the same key. */
+export function customerCheck(customerKey: Uint8Array, salt: Uint8Array): Pick<CustomerKey, "check"> {
+  const prk = extracted(customerKey, salt);
+  const check = hkdfExpand(prk, LABEL_CHECK, 32);
+  wipe(prk);
+  return { check };
+}
+
+const LABEL_WRAP = Buffer.from("coffer/sse-c/wrap/v1", "latin1");
+const LABEL_CHECK = Buffer.from("coffer/sse-c/check/v1", "latin1");
+
+/** Extract: the customer's bytes need not be uniformly random. */
+function extracted(customerKey: Uint8Array, salt: Uint8Array): Buffer {
+  requireLength(customerKey, 32, "customer key");
+  requireLength(salt, CUSTOMER_SALT_BYTES, "customer salt");
+  return hkdfExtract(salt, customerKey);
+}
+
 /** Whether `key` is the one whose check value was stored. Constant time. */
-export function isSameCustomerKey(key: CustomerKey, storedCheck: Uint8Array): boolean {
+export function isSameCustomerKey(key: Pick<CustomerKey, "check">, storedCheck: Uint8Array): boolean {
   return sameBytes(key.check, storedCheck);
 }

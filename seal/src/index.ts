@@ -3,7 +3,7 @@
  * Formats: docs/spec/sealed-stream.md, kms-ciphertext.md, records.md, key-file.md, with vectors in docs/spec/vectors/.
  */
 export { sameBytes, wipe } from "./bytes.js";
-export { CUSTOMER_SALT_BYTES, customerKey, isSameCustomerKey, newCustomerSalt } from "./customer-key.js";
+export { CUSTOMER_SALT_BYTES, customerCheck, customerKey, isSameCustomerKey, newCustomerSalt } from "./customer-key.js";
 export type { CustomerKey } from "./customer-key.js";
 export type { KeyInput } from "./derive.js";
 export { canonicalContext } from "./encryption-context.js";
@@ -44,5 +44,5 @@ export { ONE_LAYER, TWO_LAYERS, plainSize, sealedRange, sealedSize } from "./siz
 export type { ByteRange, SealedRange, Shape } from "./sizes.js";
 export { DEFAULT_SUITE, PREFIX_BYTES, SUITE_64K, suiteById } from "./suites.js";
 export type { Suite } from "./suites.js";
-export { WRAP_OVERHEAD_BYTES, unwrapKey, wrapKey, wrappedUnder, wrappingKey } from "./wrap.js";
+export { WRAP_OVERHEAD_BYTES, unwrapKey, wrapKey, wrappedUnder, wrappingKey, wrappingKeyId } from "./wrap.js";
 export type { WrappingKey } from "./wrap.js";

@@ -5,9 +5,9 @@
  * FORMAT: docs/spec/records.md §5.
  */
 import { createCipheriv, createDecipheriv, createSecretKey } from "node:crypto";
-import type { KeyObject } from "node:crypto";
 import { asBuffer, requireLength, sameBytes, wipe } from "./bytes.js";
 import { hkdfExpand } from "./derive.js";
+import type { KeyInput } from "./derive.js";
 import { SealIntegrityError } from "./errors.js";
 import { randomSalt } from "./random.js";
 
@@ -34,13 +34,19 @@ const LABEL_KEY_ID = Buffer.from("coffer/key-id/v1", "latin1");
 export interface WrappingKey {
   /** 16 bytes; a one-way function of the key. */
   readonly id: Buffer;
-  readonly key: KeyObject;
+  /** Bytes that the caller can wipe, or a copy of them. */
+  readonly key: KeyInput;
 }
 
 /** Takes a copy of `bytes` (32, uniformly random): the caller wipes its own. */
 export function wrappingKey(bytes: Uint8Array): WrappingKey {
+  return { id: wrappingKeyId(bytes), key: createSecretKey(bytes) };
+}
+
+/** The id of a key of 32 bytes, for those who keep it beside the key: `{ id, key: bytes }` then wraps without a copy. */
+export function wrappingKeyId(bytes: Uint8Array): Buffer {
   requireLength(bytes, 32, "wrapping key");
-  return { id: hkdfExpand(bytes, LABEL_KEY_ID, WRAPPING_KEY_ID_BYTES), key: createSecretKey(bytes) };
+  return hkdfExpand(bytes, LABEL_KEY_ID, WRAPPING_KEY_ID_BYTES);
 }
 
 /**

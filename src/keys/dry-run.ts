@@ -2,9 +2,17 @@
 import { ServiceError } from "../lib/errors.js";
 import { invalid } from "./validate.js";
 
-/** What a dry run throws when all would have gone well. */
+const SUCCEEDED = new ServiceError(
+  "DryRunOperationException",
+  "The request would have succeeded, but the DryRun option is set.",
+);
+
+/**
+ * What a dry run throws when all would have gone well: always the same error. S3 asks by dry runs at every use of a bucket
+ * key, and an error's stack costs more than the answer.
+ */
 export function dryRunSucceeded(): ServiceError {
-  return new ServiceError("DryRunOperationException", "The request would have succeeded, but the DryRun option is set.");
+  return SUCCEEDED;
 }
 
 interface DryRunMembers {

@@ -11,6 +11,8 @@ import { Secret } from "../lib/secret.js";
 export interface BucketKey {
   /** 32 bytes; owned by the cache, which wipes it. */
   readonly key: Secret;
+  /** Its id as a wrapping key. */
+  readonly wrappingId: Buffer;
   /** KMS ciphertext of it. */
   readonly blob: Buffer;
   readonly keyArn: string;

@@ -5,7 +5,9 @@
  * Source: S3 encryption reference §3, §4, §14; docs/spec/objects.md §3.
  */
 import { randomBytes } from "node:crypto";
-import { customerKey, isSameCustomerKey, newCustomerSalt, unwrapKey, wrapKey, wrappingKey } from "@coffer/seal";
+import {
+  customerCheck, customerKey, isSameCustomerKey, newCustomerSalt, unwrapKey, wrapKey, wrappingKeyId, type WrappingKey,
+} from "@coffer/seal";
 import { bucketArn, objectArn, parseArn } from "../lib/arn.js";
 import { lengthPrefixed } from "../lib/bytes.js";
 import { ciphertextId } from "../lib/ciphertext-id.js";
@@ -135,7 +137,7 @@ async function bucketKeyKeys(room: Room, call: Call, place: KeyPlace, plan: KmsP
   }
   annotateBucketKey(call, "bucketKeyWrite", under);
   const dataKey = randomBytes(32);
-  const blob = wrapKey(wrappingKey(under.key.bytes), dataKey, bucketKeyAad(place));
+  const blob = wrapKey(wrappingOf(under), dataKey, bucketKeyAad(place));
   const keys: WrappedKey[] = [{ by: "bucket-key", blob: base64(blob), bucketKey: base64(under.blob) }];
   const encryption: ObjectEncryption = { mode: "aws:kms", keys, keyArn: under.keyArn, bucketKey: true };
   return { dataKeys: new DataKeys([new Secret(dataKey)]), encryption };
@@ -144,9 +146,13 @@ async function bucketKeyKeys(room: Room, call: Call, place: KeyPlace, plan: KmsP
 /** A bucket key that KMS has just made or opened for this call. */
 const bucketKeyOf = (call: Call, made: Pick<BucketKey, "key" | "blob" | "keyArn">): BucketKey => ({
   ...made,
+  wrappingId: wrappingKeyId(made.key.bytes),
   id: ciphertextId(made.blob),
   broughtBy: call.requestId,
 });
+
+/** @throws Error when the key has left the cache and was wiped */
+const wrappingOf = ({ wrappingId, key }: BucketKey): WrappingKey => ({ id: wrappingId, key: key.bytes });
 
 /** FORMAT: what a data key under a bucket key belongs to. */
 export const bucketKeyAad = ({ bucket, key }: { bucket: { record: { incarnation: string } }; key: string }): Buffer =>
@@ -234,7 +240,7 @@ async function openUnderBucketKey(room: Room, call: Call, at: OpeningFacts, { en
     room.bucketKeys.keep(name, under);
   }
   annotateBucketKey(call, "bucketKeyRead", under);
-  return new Secret(unwrapKey(wrappingKey(under.key.bytes), Buffer.from(wrapped.blob, "base64"), bucketKeyAad(at)));
+  return new Secret(unwrapKey(wrappingOf(under), Buffer.from(wrapped.blob, "base64"), bucketKeyAad(at)));
 }
 
 function openUnderCustomer(at: OpeningFacts, wrapped: Extract<WrappedKey, { by: "customer" }>): Secret {
@@ -248,7 +254,7 @@ function openUnderCustomer(at: OpeningFacts, wrapped: Extract<WrappedKey, { by: 
 export function isCustomerKeyOf(encryption: ObjectEncryption, customer: Secret): boolean {
   const [wrapped] = encryption.keys;
   if (wrapped?.by !== "customer") return false;
-  const key = customerKey(customer.bytes, Buffer.from(wrapped.salt, "base64"));
+  const key = customerCheck(customer.bytes, Buffer.from(wrapped.salt, "base64"));
   return isSameCustomerKey(key, Buffer.from(wrapped.check, "base64"));
 }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { ServiceError } from "../../src/lib/errors.js";
+import { DEFAULT_LIMITS } from "../../src/objects/deps.js";
 import { collect, pattern, refused, TestBody, World } from "./world.js";
 
 const CHUNK = 65536;
@@ -30,6 +31,8 @@ for (const mode of ["AES256", "aws:kms", "bucket key", "aws:kms:dsse", "SSE-C"])
       const got = await world.get(`k${size}`, read);
       assert.ok(got.bytes.equals(bytes), `${size}`);
       assert.equal(got["ContentLength"], size);
+      // What lies inline is answered at once, in one piece.
+      assert.equal(got["Body"] instanceof Uint8Array, size <= DEFAULT_LIMITS.inlineBytes, `${size}`);
       assert.equal(got["ETag"], put["ETag"]);
       const md5 = `"${createHash("md5").update(bytes).digest("hex")}"`;
       if (mode === "AES256") assert.equal(put["ETag"], md5);

@@ -6,6 +6,7 @@ import {
   CUSTOMER_SALT_BYTES,
   SealIntegrityError,
   WRAP_OVERHEAD_BYTES,
+  customerCheck,
   customerKey,
   deriveRootKeys,
   isSameCustomerKey,
@@ -22,6 +23,7 @@ import {
   wrapKey,
   wrappedUnder,
   wrappingKey,
+  wrappingKeyId,
 } from "@coffer/seal";
 import { flipped } from "./support.js";
 
@@ -69,6 +71,24 @@ test("wrapping keys are 32 bytes, copied, and named by a one-way id", () => {
   for (const size of [0, 16, 31, 33]) assert.throws(() => wrappingKey(Buffer.alloc(size)), RangeError);
 });
 
+test("key bytes beside their id wrap and unwrap as their copy does, and no more once they are wiped", () => {
+  const bytes = newDataKey();
+  const kept = { id: wrappingKeyId(bytes), key: bytes };
+  const blob = wrapKey(kept, aad, aad);
+  assert.deepEqual(unwrapKey(wrappingKey(bytes), blob, aad), aad);
+  assert.deepEqual(unwrapKey(kept, wrapKey(wrappingKey(bytes), aad, aad), aad), aad);
+  bytes.fill(0);
+  assert.throws(() => unwrapKey(kept, blob, aad), { name: "SealIntegrityError", fault: "commitment" });
+  assert.throws(() => wrappingKeyId(bytes.subarray(1)), RangeError);
+});
+
+test("salts: no two of ten thousand blobs are alike, whatever blocks they are cut from", () => {
+  const salts = Array.from({ length: 10_000 }, () => wrapKey(under, Buffer.alloc(0), aad).toString("hex", 18, 42));
+  assert.equal(new Set(salts).size, salts.length);
+  // Every byte of a salt takes every value: none is left unfilled.
+  for (let at = 0; at < 24; at++) assert.equal(new Set(salts.map((salt) => salt.slice(2 * at, 2 * at + 2))).size, 256);
+});
+
 test("a customer key is recognised, a wrong one told apart, and nothing stored is equal between objects", () => {
   const secret = randomBytes(32);
   const [salt, otherSalt] = [newCustomerSalt(), newCustomerSalt()];
@@ -78,6 +98,8 @@ test("a customer key is recognised, a wrong one told apart, and nothing stored i
   assert.ok(!isSameCustomerKey(customerKey(flipped(secret, 31), salt), stored.check));
   assert.ok(!isSameCustomerKey(customerKey(secret, otherSalt), stored.check));
   assert.ok(!isSameCustomerKey(stored, Buffer.alloc(0)));
+  assert.deepEqual(customerCheck(secret, salt).check, stored.check);
+  assert.throws(() => customerCheck(Buffer.alloc(31), salt), RangeError);
   assert.equal(unwrapKey(customerKey(secret, salt).wrapping, blob, aad).length, 32);
   assert.throws(() => unwrapKey(customerKey(secret, otherSalt).wrapping, blob, aad), SealIntegrityError);
   assert.throws(() => customerKey(Buffer.alloc(31), salt), RangeError);
