@@ -3,8 +3,11 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { HOUR_MS } from "../../src/lib/clock.js";
 import { sweepStep } from "../../src/objects/sweep.js";
+import type { MetadataStore } from "../../src/stores/contract.js";
+import { memoryMetadataStore } from "../../src/stores/memory-metadata.js";
+import { Space } from "../../src/stores/spaces.js";
 import { checksum, compositeChecksum } from "../../src/wire/checksums.js";
-import { pattern, refused, TestBody, World } from "./world.js";
+import { pattern, refused, TestBody, World, type Out } from "./world.js";
 
 const MIN = 100_000;
 
@@ -330,5 +333,45 @@ test("uploads are grouped by their keys alone, whatever their ids look like", as
     const out = await world.s3("ListMultipartUploads", { Bucket: "bucket", Delimiter });
     assert.deepEqual((out["Uploads"] as { Key: string }[]).map(({ Key }) => Key), keys);
     assert.deepEqual((out["CommonPrefixes"] as { Prefix: string }[]).map(({ Prefix }) => Prefix), groups);
+  }
+});
+
+test("a Complete that died behind its fence does not keep the next one waiting; one that only slept loses", async () => {
+  for (const ending of ["dies", "sleeps"] as const) {
+    const inner = memoryMetadataStore();
+    let wake: (() => void) | undefined;
+    let isHeld = false;
+    const store: MetadataStore = {
+      get: (keys) => inner.get(keys),
+      range: (query) => inner.range(query),
+      groups: (query) => inner.groups(query),
+      close: () => inner.close(),
+      commit: async (batch) => {
+        // What makes the object exist: the first of its kind waits.
+        const isLast = batch.puts?.some(({ key }) => key[0] === Space.heads) === true;
+        if (isLast && wake === undefined) {
+          isHeld = true;
+          await new Promise<void>((resolve) => (wake = resolve));
+        }
+        return inner.commit(batch);
+      },
+    };
+    const world = new World({ store });
+    await world.bucket();
+    const at = { Bucket: "bucket", Key: "k" };
+    const { UploadId } = await world.s3("CreateMultipartUpload", at);
+    const { ETag } = await world.s3("UploadPart", { ...at, UploadId, PartNumber: 1 }, { body: Buffer.from("part") });
+    const complete = (): Promise<Out> =>
+      world.s3("CompleteMultipartUpload", { ...at, UploadId, MultipartUpload: { Parts: [{ PartNumber: 1, ETag }] } });
+    const first = complete();
+    first.catch(() => undefined);
+    while (!isHeld) await new Promise((resolve) => setImmediate(resolve));
+    const answer = await complete();
+    if (ending === "sleeps") {
+      wake?.();
+      await refused(first, "OperationAborted");
+    }
+    assert.deepEqual(await complete(), answer);
+    assert.equal((await world.get("k")).bytes.toString(), "part");
   }
 });
