@@ -26,24 +26,27 @@ export function sealLayer(layer: LayerKey, plain: Uint8Array): Buffer {
   return out;
 }
 
-/** Seals `source` as one whole stream, prefix included; ends the stream with the source. */
+/**
+ * Seals `source` as one whole stream, prefix included; ends the stream with the source. A piece is overwritten when the
+ * next one is asked for: the page faults of a fresh megabyte each cost more than copying it.
+ */
 export async function* sealLayerStream(layer: LayerKey, source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   const pieces = new SealedPieces(layer);
   for await (const piece of source) {
     for (let at = 0; at < piece.length; ) {
       at += pieces.add(piece, at);
-      if (pieces.full) yield pieces.take(true);
+      if (pieces.full) yield pieces.take();
     }
   }
   pieces.finish();
-  yield pieces.take(false);
+  yield pieces.take();
 }
 
 /** Output under way: chunks are encrypted into one buffer until it is full. */
 class SealedPieces {
   readonly #layer: LayerKey;
   readonly #pieceBytes: number;
-  #out: Buffer;
+  readonly #out: Buffer;
   #at: number;
   #chunk = 0;
   #cipher: CipherGCM;
@@ -81,10 +84,9 @@ class SealedPieces {
     this.#cipher.final();
     this.#at += this.#cipher.getAuthTag().copy(this.#out, this.#at);
   }
-  /** What has been sealed since the last call. The buffer is given away and never written again. */
-  take(more: boolean): Buffer {
+  /** What has been sealed since the last call; good until the next `add`. */
+  take(): Buffer {
     const piece = this.#out.subarray(0, this.#at);
-    if (more) this.#out = Buffer.allocUnsafeSlow(this.#pieceBytes);
     this.#at = 0;
     return piece;
   }

@@ -142,7 +142,7 @@ async function copy(room: Room, call: Call, { input, facts, plan, present }: Wor
       plan,
       keyArn: facts.keyArn,
       algorithm: asked === undefined ? (present.object.checksum?.algorithm ?? DEFAULT_ALGORITHM) : requireAlgorithm(asked),
-      source: async (algorithms) => fromBytes(await opened.read(undefined), algorithms),
+      source: async (algorithms) => fromBytes(await opened.read(undefined), algorithms, present.object.sizeBytes),
       owner: objectOwner(call, bucket.record, input),
       secrets,
       storageClass: storageClassToStore(input.StorageClass),

@@ -3,7 +3,7 @@
  * bytes once and digests afterwards.
  */
 import type { ChecksumAlgorithm, RequestBody } from "../wire/body.js";
-import { createHasher, type Hasher } from "../wire/checksums.js";
+import { openDigests } from "../wire/digests.js";
 
 export interface SourceResult {
   readonly sizeBytes: number;
@@ -24,28 +24,36 @@ export function fromRequest(body: RequestBody, algorithms: readonly ChecksumAlgo
   return { bytes: body, result: () => body.result() };
 }
 
-/** Bytes from inside, digested on the way. */
-export async function fromBytes(
+/**
+ * Bytes from inside, digested on the way.
+ * @param sizeBytes how many they will be, where that is known
+ */
+export function fromBytes(
   bytes: AsyncIterable<Uint8Array> | Uint8Array,
   algorithms: readonly ChecksumAlgorithm[],
-): Promise<BodySource> {
-  const hashers = new Map<ChecksumAlgorithm, Hasher>();
-  for (const algorithm of algorithms) hashers.set(algorithm, await createHasher(algorithm));
-  let sizeBytes = 0;
-  let ended = false;
+  sizeBytes?: number,
+): BodySource {
+  let result: SourceResult | undefined;
   async function* digested(): AsyncGenerator<Uint8Array> {
-    for await (const piece of bytes instanceof Uint8Array ? [bytes] : bytes) {
-      sizeBytes += piece.length;
-      for (const hasher of hashers.values()) hasher.update(piece);
-      yield piece;
+    const running = await openDigests(algorithms, sizeBytes);
+    let size = 0;
+    try {
+      for await (const piece of bytes instanceof Uint8Array ? [bytes] : bytes) {
+        size += piece.length;
+        const waiting = running.update(piece);
+        if (waiting !== undefined) await waiting;
+        yield piece;
+      }
+      result = { sizeBytes: size, digests: await running.digest() };
+    } finally {
+      running.release();
     }
-    ended = true;
   }
   return {
     bytes: digested(),
     result() {
-      if (!ended) throw new Error("invariant: digests asked for before the end");
-      return { sizeBytes, digests: new Map([...hashers].map(([name, hasher]) => [name, hasher.digest()])) };
+      if (result === undefined) throw new Error("invariant: digests asked for before the end");
+      return result;
     },
   };
 }

@@ -154,7 +154,7 @@ async function copyPart(
       upload,
       partNumber: input.PartNumber,
       customer,
-      source: async (algorithms) => fromBytes(await opened.read(range), algorithms),
+      source: async (algorithms) => fromBytes(await opened.read(range), algorithms, size),
       permissions,
     });
     return {

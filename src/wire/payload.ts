@@ -13,7 +13,8 @@ import { headerNotImplemented, invalidArgument } from "./auth-errors.js";
 import { hoistedHeaders, type AuthorizationClaim } from "./authorization.js";
 import { AwsChunkedDecoder, incompleteBody, wrongLength } from "./aws-chunked.js";
 import { badChecksum, badMd5, readBodyClaims, type BodyClaims, type HeaderReader } from "./body-claims.js";
-import { checksumHeader, createHasher, decodeChecksum, type Hasher } from "./checksums.js";
+import { checksumHeader, decodeChecksum } from "./checksums.js";
+import { openDigests } from "./digests.js";
 import { isContentClaim } from "./hoisted.js";
 import { parsePayloadHash, type PayloadMode } from "./payload-mode.js";
 import type { BodyResult, ChecksumAlgorithm, RequestBody } from "./body.js";
@@ -278,25 +279,27 @@ export class VerifiedBody implements RequestBody {
     this.#started = true;
     const { source, maxSizeBytes, onStart } = this.#parts;
     const limit = this.declaredSizeBytes ?? maxSizeBytes;
-    const hashers = new Map<ChecksumAlgorithm, Hasher>();
-    for (const algorithm of this.#algorithms) hashers.set(algorithm, await createHasher(algorithm));
-    const running = [...hashers.values()];
-    let sizeBytes = 0;
     onStart?.();
-    for await (const buffer of source) {
-      sizeBytes += buffer.length;
-      if (sizeBytes > limit) throw this.declaredSizeBytes === undefined ? entityTooLarge(sizeBytes, limit) : wrongLength();
-      for (let at = 0; at < buffer.length; at += PIECE_BYTES) {
-        const piece = buffer.length <= PIECE_BYTES ? buffer : buffer.subarray(at, at + PIECE_BYTES);
-        for (const hasher of running) hasher.update(piece);
-        yield piece;
+    const running = await openDigests(this.#algorithms, this.declaredSizeBytes);
+    try {
+      let sizeBytes = 0;
+      for await (const buffer of source) {
+        sizeBytes += buffer.length;
+        if (sizeBytes > limit) throw this.declaredSizeBytes === undefined ? entityTooLarge(sizeBytes, limit) : wrongLength();
+        for (let at = 0; at < buffer.length; at += PIECE_BYTES) {
+          const piece = buffer.length <= PIECE_BYTES ? buffer : buffer.subarray(at, at + PIECE_BYTES);
+          const waiting = running.update(piece);
+          if (waiting !== undefined) await waiting;
+          yield piece;
+        }
       }
+      if (this.declaredSizeBytes !== undefined && sizeBytes !== this.declaredSizeBytes) throw wrongLength();
+      const digests = await running.digest();
+      this.#verify(digests);
+      this.#result = { sizeBytes, digests };
+    } finally {
+      running.release();
     }
-    if (this.declaredSizeBytes !== undefined && sizeBytes !== this.declaredSizeBytes) throw wrongLength();
-    const digests = new Map<ChecksumAlgorithm, Buffer>();
-    for (const [algorithm, hasher] of hashers) digests.set(algorithm, hasher.digest());
-    this.#verify(digests);
-    this.#result = { sizeBytes, digests };
   }
 
   #verify(digests: ReadonlyMap<ChecksumAlgorithm, Buffer>): void {

@@ -17,9 +17,10 @@ export async function* pieces(bytes: Buffer, ...sizes: number[]): AsyncGenerator
   }
 }
 
+/** Copies: sealers use their memory again. */
 export async function collect(source: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const parts: Uint8Array[] = [];
-  for await (const part of source) parts.push(part);
+  for await (const part of source) parts.push(Buffer.from(part));
   return Buffer.concat(parts);
 }
 
