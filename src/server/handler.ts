@@ -54,7 +54,7 @@ interface Received {
   readonly incoming: Incoming;
   /** Does the client still wait for `100 Continue`? */
   continueUnsent(): boolean;
-  /** The request is over: its client may send another. */
+  /** Nothing more is done for the request. Once its answer has left, too, its client may send another. */
   leave(): void;
 }
 
@@ -71,6 +71,7 @@ function incomingOf(
   // Only when the answer is not out: aborting costs more than a small GET's cipher.
   response.once("close", () => {
     if (!response.writableFinished) aborter.abort();
+    leave();
   });
   response.on("error", (error) => deps.log.debug({ reason: error.message }, "client went away"));
   const incoming: Incoming = {
@@ -88,14 +89,15 @@ function incomingOf(
   const unsent = (): boolean => continueUnsent;
   const timeOut = (): void => timeOutOf(deps, request, response, known.head);
   const unwatch = deps.pace.watch({ request, response, continueUnsent: unsent, timeOut });
-  return {
-    incoming,
-    continueUnsent: unsent,
-    leave: () => {
-      unwatch();
-      leaveClient?.();
-    },
+  // Work may outlive its connection, and a whole answer may lie in the socket of a client that does not take it.
+  let holding = 2;
+  const leave = (): void => {
+    holding -= 1;
+    if (holding > 0) return;
+    unwatch();
+    leaveClient?.();
   };
+  return { incoming, continueUnsent: unsent, leave };
 }
 
 /** The body is given up with the very error that is answered: it is what the audit line then says. */

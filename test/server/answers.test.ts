@@ -8,7 +8,7 @@ import type { Answer, Incoming } from "../../src/gate/request.js";
 import { silentLog } from "../../src/lib/log.js";
 import { addressSet } from "../../src/server/addresses.js";
 import { Counts } from "../../src/server/clients.js";
-import { createHandler } from "../../src/server/handler.js";
+import { createHandler, type HandlerDependencies } from "../../src/server/handler.js";
 import { DEFAULT_LIMITS } from "../../src/server/limits.js";
 import { listenHttp } from "../../src/server/listen.js";
 import { Metrics } from "../../src/server/metrics.js";
@@ -19,10 +19,10 @@ const rules = { trustedProxies: addressSet([]), insecureSseFrom: addressSet([]),
 const metrics = new Metrics();
 
 /** A listener whose gate is `handle`. */
-async function serving(handle: (incoming: Incoming) => Promise<Answer>) {
+async function serving(handle: (incoming: Incoming) => Promise<Answer>, parts: Partial<HandlerDependencies> = {}) {
   const gate = { handle } as unknown as Gate;
   const handler = createHandler({
-    gate, rules, metrics, pace: new Pace(DEFAULT_LIMITS.pace, () => {}), clients: new Counts(256), log: silentLog, operational: () => assert.fail("not operational"),
+    gate, rules, metrics, pace: new Pace(DEFAULT_LIMITS.pace, () => {}), clients: new Counts(256), log: silentLog, operational: () => assert.fail("not operational"), ...parts,
   });
   const listener = await listenHttp({ host: "127.0.0.1", port: 0 }, handler);
   return { port: Number(new URL(listener.url).port), drain: (ms: number) => listener.drain(ms) };
@@ -172,4 +172,46 @@ test("a promise that fails behind somebody's back is logged, and the process liv
   const cwd = new URL(".", import.meta.url);
   const { stdout, status } = spawnSync(process.execPath, ["--input-type=module", "-e", script], { cwd, encoding: "utf8" });
   assert.deepEqual([status, stdout], [0, "a failure was handled nowhere: nobody listens\nalive\n"]);
+});
+
+test("a whole answer that its client does not take counts as a request under way, until it is broken off", async () => {
+  const clients = new Counts(1);
+  const pace = new Pace({ ...DEFAULT_LIMITS.pace, checkEveryMs: 50, stalledAnswerMs: 1000 }, () => {});
+  const overloaded: boolean[] = [];
+  const handle = async (incoming: Incoming): Promise<Answer> => {
+    overloaded.push(incoming.overloaded === true);
+    return ok(incoming.head.target === "/large" ? Buffer.alloc(32 * 1024 * 1024) : Buffer.alloc(1));
+  };
+  const server = await serving(handle, { clients, pace });
+  const slow = new Wire(server);
+  slow.socket.once("connect", () => slow.socket.pause());
+  slow.write("GET /large HTTP/1.1\r\nHost: h\r\n\r\n");
+  await within(() => overloaded.length === 1, 10_000);
+  const ask = async (): Promise<void> => {
+    const wire = new Wire(server).write(GET);
+    await wire.until((text, ended) => ended || text.includes("\r\n\r\n"));
+    wire.close();
+  };
+  await ask();
+  assert.deepEqual(overloaded, [false, true]);
+  await within(() => clients.addresses === 0, 10_000);
+  await ask();
+  assert.deepEqual(overloaded, [false, true, false]);
+  slow.close();
+  pace.stop();
+  await server.drain(100);
+});
+
+test("work that goes on without its client counts as a request under way", async () => {
+  const clients = new Counts(1);
+  let finish: (() => void) | undefined;
+  const server = await serving(() => new Promise((resolve) => (finish = () => resolve(ok(undefined)))), { clients });
+  const wire = new Wire(server).write(GET);
+  await within(() => finish !== undefined, 10_000);
+  wire.close();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  assert.equal(clients.addresses, 1);
+  finish?.();
+  await within(() => clients.addresses === 0, 10_000);
+  await server.drain(100);
 });
