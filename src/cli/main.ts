@@ -51,7 +51,9 @@ export async function main(argv: readonly string[]): Promise<void> {
   asking(program);
   let failureCode = 1;
   configured(
-    program.command("backup").description("copy the store, in use or not; not its key file").argument("<directory>", "where backups are kept"),
+    program.command("backup").description("copy the store, in use or not; not its key file").argument(
+      "<directory>", "where backups are kept",
+    ),
     async (config, directory) => {
       const { makeBackup } = await import("./backup.js");
       process.exitCode = await makeBackup(config, directory ?? "");

@@ -89,7 +89,8 @@ class Output {
     if (finding.State !== "REPAIRED") this.exitCode = 1;
     if (this.#json) return this.#line({ type: "finding", ...finding });
     const { Severity, Fault, Subject, Detail, State } = finding;
-    const state = State === "REPAIRED" ? " (repaired)" : State === "REPAIRABLE" ? " (can be repaired: --repair, on a stopped store)" : "";
+    const state = State === "REPAIRED" ? " (repaired)" : State === "REPAIRABLE"
+      ? " (can be repaired: --repair, on a stopped store)" : "";
     print(printable(`${Severity.toLowerCase()}  ${Fault}  ${Subject}: ${Detail}${state}`));
   }
 
@@ -99,7 +100,8 @@ class Output {
       print(printable(`not provable now  ${KeyArn} ${REASONS[Reason]}: ${Versions} versions or uploads under it`));
     }
     const { Versions, Opened, CustomerKeyed, Bytes, Rows, Blobs, Pending, Garbage } = counts;
-    print(`${Versions} versions and parts: ${Opened} open, each with its own key alone; ${CustomerKeyed} under customers' keys, not opened`);
+    const customers = `${CustomerKeyed} under customers' keys, not opened`;
+    print(`${Versions} versions and parts: ${Opened} open, each with its own key alone; ${customers}`);
     print(depth === "QUICK" ? "bodies were not read (--quick)" : `${Bytes} bytes read and verified`);
     print(`${Rows} other rows, ${Blobs} blobs; ${Pending} being written, ${Garbage} waiting for the sweep`);
     const left = findings - repaired;

@@ -45,7 +45,9 @@ export async function verifyAuditFiles(directory: string, report: (finding: Find
     names.sort((a, b) => (a.number ?? 0) - (b.number ?? 0));
     for (const [index, { name, number }] of names.entries()) {
       if (number !== undefined && number !== expectedNumber(names, index)) {
-        report(finding("audit-file-missing", `audit run ${run}`, `file ${expectedNumber(names, index)} is missing before ${name}`));
+        report(finding(
+          "audit-file-missing", `audit run ${run}`, `file ${expectedNumber(names, index)} is missing before ${name}`,
+        ));
       }
       const found = await verifyFile(join(directory, name), name, state, report);
       files += 1;
@@ -56,7 +58,9 @@ export async function verifyAuditFiles(directory: string, report: (finding: Find
   return { files, lines, torn };
 }
 
-const expectedNumber = (names: readonly AuditFileName[], index: number): number => (index === 0 ? 0 : (names[index - 1]?.number ?? 0) + 1);
+const expectedNumber = (
+  names: readonly AuditFileName[], index: number,
+): number => (index === 0 ? 0 : (names[index - 1]?.number ?? 0) + 1);
 
 const finding = (Fault: string, Subject: string, Detail: string): Finding => ({ Severity: "DAMAGE", Fault, Subject, Detail });
 
@@ -102,7 +106,9 @@ function verifyLine(text: string, where: string, state: RunState, report: (findi
   if (sequence !== state.sequence) {
     report(finding("audit-sequence-broken", where, `the line has number ${sequence} instead of ${state.sequence}`));
   }
-  if (recordedMs < state.recordedMs) report(finding("audit-time-falls", where, "the line was recorded before the one it follows"));
+  if (recordedMs < state.recordedMs) report(finding(
+    "audit-time-falls", where, "the line was recorded before the one it follows",
+  ));
   state.sequence = sequence + 1;
   state.recordedMs = Math.max(state.recordedMs, recordedMs);
 }

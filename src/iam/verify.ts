@@ -8,7 +8,8 @@ import { builtinPolicy } from "./builtin-policies.js";
 import type { EntityKind } from "./errors.js";
 import { parsePolicyArn } from "./names.js";
 import {
-  attachmentKey, entityKey, iamTables, lower, openPolicy, type AccessKeyClear, type AttachmentClear, type EntityClear, type IamTables,
+  attachmentKey, entityKey, iamTables, lower, openPolicy,
+  type AccessKeyClear, type AttachmentClear, type EntityClear, type IamTables,
 } from "./records.js";
 
 export function identityWalks(records: Records): RowWalk[] {
@@ -96,7 +97,9 @@ function entityDemands(tables: IamTables, kind: EntityKind, { clear }: Found<Ent
   const attachments = [
     ...attached.map((arn) => policyDemand(tables, { kind, clear }, "policy", arn)),
     ...(boundary === undefined ? [] : [policyDemand(tables, { kind, clear }, "boundary", boundary)]),
-    ...groups.map((group) => attachmentDemand(tables, attachmentKey(tables, "group", group, { kind, clear }), `in the group ${group}`)),
+    ...groups.map((group) => attachmentDemand(
+      tables, attachmentKey(tables, "group", group, { kind, clear }), `in the group ${group}`,
+    )),
   ];
   return [
     refersTo(tables.uniqueIds, idKey, {
@@ -140,7 +143,9 @@ function attachmentDemand(tables: IamTables, key: Buffer, what: string): Demand 
 }
 
 function attachedDemand(tables: IamTables, { id }: AttachmentClear): Demand {
-  return refersTo(tables.uniqueIds, tables.uniqueIds.key(id), { fault: "entity-missing", detail: `its entity ${id} is not there` });
+  return refersTo(
+    tables.uniqueIds, tables.uniqueIds.key(id), { fault: "entity-missing", detail: `its entity ${id} is not there` },
+  );
 }
 
 function versionsDemand(row: Parameters<typeof openPolicy>[0]): Demand {

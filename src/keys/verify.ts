@@ -11,6 +11,7 @@ import type { Kms } from "./kms.js";
 import type { GrantClear, KeyClear, MaterialClear } from "./records.js";
 
 const GRANT_PAGE = 1000;
+const MISPLACED = "the row stands under another key than its content";
 
 /** @param nowMs keys past their deletion date are being taken apart: nothing hangs on them any more */
 export function keyWalks(kms: Kms, nowMs: () => number): RowWalk[] {
@@ -69,7 +70,9 @@ function keyDemands({ tables }: Kms, { clear }: Found<KeyClear>): Demand[] {
     {
       fault: "key-material-missing",
       detail: `it has had ${materialCount} materials, and other than so many are there`,
-      holds: async () => (await tables.materials.list({ prefix: [region, keyId], limit: materialCount + 1 })).length === materialCount,
+      holds: async () => (await tables.materials.list({
+        prefix: [region, keyId], limit: materialCount + 1,
+      })).length === materialCount,
     },
     refersTo(tables.byAccount, owned, {
       fault: "index-row-missing",
@@ -111,7 +114,7 @@ function materialDemands(kms: Kms, { clear, key }: Found<MaterialClear>, at: { r
   const { region, keyId } = at;
   const rowKey = tables.materials.key(region, keyId, clear.materialId);
   return [
-    { fault: "row-misplaced", detail: "the row stands under another id than its content", holds: async () => rowKey.equals(key) },
+    { fault: "row-misplaced", detail: MISPLACED, holds: async () => rowKey.equals(key) },
     {
       fault: "key-row-missing",
       detail: "it belongs to a key that has no row",
@@ -142,7 +145,7 @@ function materialDemands(kms: Kms, { clear, key }: Found<MaterialClear>, at: { r
 function aliasDemands({ tables }: Kms, { clear, key }: Found<{ name: string; keyId: string }>, nowMs: number): Demand[] {
   const [account = "", region = "", name = ""] = decodeStrings(key);
   return [
-    { fault: "row-misplaced", detail: "the row stands under another name than its content", holds: async () => name === clear.name },
+    { fault: "row-misplaced", detail: MISPLACED, holds: async () => name === clear.name },
     refersTo(tables.keys, tables.keys.key(region, clear.keyId), {
       fault: "alias-dangling",
       detail: `its key ${clear.keyId} has no row, is another account's, or does not name it`,
@@ -156,7 +159,7 @@ function grantDemands(kms: Kms, { clear, key }: Found<GrantClear>): Demand[] {
   const { region, keyId } = placeOf(key);
   const [own, grantee, ...indexes] = grantRowKeys(kms, region, keyId, clear);
   return [
-    { fault: "row-misplaced", detail: "the row stands under another id than its content", holds: async () => own?.equals(key) === true },
+    { fault: "row-misplaced", detail: MISPLACED, holds: async () => own?.equals(key) === true },
     refersTo(tables.keys, tables.keys.key(region, keyId), { fault: "key-row-missing", detail: "its key has no row" }),
     refersTo(tables.grantees, grantee ?? key, {
       fault: "index-row-missing",

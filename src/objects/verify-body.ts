@@ -64,7 +64,9 @@ async function inlineBytes({ room }: Verifier, { inc, segment }: SegmentPlace): 
 
 async function blobStart({ room }: Verifier, { segment }: SegmentPlace): Promise<StoredStart | undefined> {
   const sizeBytes = await room.blobs.size(segment.id);
-  if (sizeBytes === undefined || sizeBytes < PREFIX_BYTES) return sizeBytes === undefined ? undefined : { sizeBytes, prefix: Buffer.alloc(0) };
+  if (sizeBytes === undefined || sizeBytes < PREFIX_BYTES) return sizeBytes === undefined ? undefined : {
+    sizeBytes, prefix: Buffer.alloc(0),
+  };
   const pieces: Buffer[] = [];
   for await (const piece of room.blobs.get(segment.id, { start: 0, end: PREFIX_BYTES - 1 })) pieces.push(Buffer.from(piece));
   return { sizeBytes, prefix: Buffer.concat(pieces) };

@@ -55,7 +55,9 @@ async function openOne(verifier: Verifier, place: KeyedPlace, wrapped: Exclude<W
   const proof = await proveCiphertext(kms, { blob, keyArn, context }, room.clock.now());
   if ("unproven" in proof) return proof;
   await refuse("a KMS ciphertext opens with another encryption context", async () => {
-    const other = await proveCiphertext(kms, { blob, keyArn, context: { ...context, "aws:s3:arn": `${context["aws:s3:arn"] ?? ""}x` } }, room.clock.now());
+    const other = await proveCiphertext(
+      kms, { blob, keyArn, context: { ...context, "aws:s3:arn": `${context["aws:s3:arn"] ?? ""}x` } }, room.clock.now(),
+    );
     if ("opened" in other) other.opened.wipe();
   });
   if (!under) return proof;

@@ -17,7 +17,8 @@ const TABLE_PARTS = { kind: "part table", parts: ["string", "string", "number"] 
 const BODY_PAGE = 64;
 const PART_PAGE = 500;
 
-const afterOf = (at: PhaseAt): Buffer | undefined => (typeof at?.["after"] === "string" ? Buffer.from(at["after"], "hex") : undefined);
+const afterOf = (at: PhaseAt): Buffer | undefined =>
+  typeof at?.["after"] === "string" ? Buffer.from(at["after"], "hex") : undefined;
 const behind = (last: Buffer | undefined): PhaseAt => (last === undefined ? undefined : { after: last.toString("hex") });
 
 /** What waits for the sweep still has an owner: the garbage row. */
@@ -61,7 +62,9 @@ export async function tablesUnit({ room }: Verifier, unit: Unit, at: PhaseAt): P
   const page = await openPage(room.store, room.tables.partTables, { prefix: [], after: afterOf(at), limit: UNIT_ROWS / 10 });
   for (const { key, stamp } of page.rows) {
     const [inc, uploadId, number] = decodeKey(key, TABLE_PARTS.parts);
-    if (stamp <= unit.since) unit.held.push({ Id: tableId(inc, uploadId), Kind: "PART_TABLE", Detail: `upload ${uploadId} page ${number}` });
+    if (stamp <= unit.since) unit.held.push({
+      Id: tableId(inc, uploadId), Kind: "PART_TABLE", Detail: `upload ${uploadId} page ${number}`,
+    });
   }
   return behind(page.last);
 }
@@ -75,7 +78,9 @@ export async function ledgerUnit(verifier: Verifier, unit: Unit, at: PhaseAt): P
   return behind(page.last);
 }
 
-async function ledgerRow({ room }: Verifier, unit: Unit, { key, stamp, clear }: { key: Buffer; stamp: number; clear: LedgerRecord }): Promise<void> {
+async function ledgerRow(
+  { room }: Verifier, unit: Unit, { key, stamp, clear }: { key: Buffer; stamp: number; clear: LedgerRecord },
+): Promise<void> {
   const [kind = "", id = ""] = decodeStrings(key);
   if (kind === LIVE) {
     unit.counts.Blobs += 1;
@@ -86,7 +91,9 @@ async function ledgerRow({ room }: Verifier, unit: Unit, { key, stamp, clear }: 
     unit.counts.Pending += 1;
     const { leaseUntilMs = 0 } = clear as { readonly leaseUntilMs?: number };
     const overdueMs = room.clock.now() - leaseUntilMs - room.settings.limits.leaseMs;
-    if (overdueMs > room.settings.limits.graceMs) await unit.leftover("pending-stale", `blob ${id}`, "its writer is long gone, and the sweep has not come");
+    if (overdueMs > room.settings.limits.graceMs) await unit.leftover(
+      "pending-stale", `blob ${id}`, "its writer is long gone, and the sweep has not come",
+    );
   } else if (kind !== GARBAGE && kind !== PIN) {
     await unit.damage("ledger-row-unknown", `ledger row ${kind} ${id}`, "no such kind of row is known");
   }

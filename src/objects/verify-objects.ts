@@ -21,7 +21,8 @@ export async function objectsUnit(verifier: Verifier, unit: Unit, at: PhaseAt): 
   if (found === undefined) return undefined;
   const { record, rowKey } = found;
   const bucket = rowKey.toString("hex");
-  let after: Buffer | undefined = at?.["bucket"] === bucket && typeof at["after"] === "string" ? Buffer.from(at["after"], "hex") : undefined;
+  let after: Buffer | undefined = at?.["bucket"] === bucket &&
+    typeof at["after"] === "string" ? Buffer.from(at["after"], "hex") : undefined;
   const inKey = at?.["bucket"] === bucket ? cursorOf(at) : undefined;
   if (inKey !== undefined) {
     const rest = await keyUnit(verifier, unit, { bucket: record, headKey: inKey.headKey, from: inKey });
@@ -47,13 +48,17 @@ export async function objectsUnit(verifier: Verifier, unit: Unit, at: PhaseAt): 
 interface Cursor {
   readonly headKey: Buffer;
   readonly stamp: number;
+  /** Last version row that is done; undefined: not even the current version is. */
   readonly after: Buffer | undefined;
+  /** Part of the next version to go on with. */
+  readonly part: number;
 }
 
 function cursorOf(at: NonNullable<PhaseAt>): Cursor | undefined {
-  const { head, stamp, version } = at;
+  const { head, stamp, version, part } = at;
   if (typeof head !== "string" || typeof stamp !== "number") return undefined;
-  return { headKey: Buffer.from(head, "hex"), stamp, after: typeof version === "string" ? Buffer.from(version, "hex") : undefined };
+  const after = typeof version === "string" ? Buffer.from(version, "hex") : undefined;
+  return { headKey: Buffer.from(head, "hex"), stamp, after, part: typeof part === "number" ? part : 0 };
 }
 
 interface BucketAt {
@@ -90,7 +95,9 @@ interface KeyPlace {
  * key changes it.
  * @returns where to go on within the key; undefined: it is done
  */
-async function keyUnit(verifier: Verifier, unit: Unit, place: KeyPlace): Promise<Readonly<Record<string, string | number>> | undefined> {
+async function keyUnit(
+  verifier: Verifier, unit: Unit, place: KeyPlace,
+): Promise<Readonly<Record<string, string | number>> | undefined> {
   const { heads } = verifier.room.tables;
   let from = place.from;
   for (let attempt = 0; ; attempt++) {
@@ -98,13 +105,13 @@ async function keyUnit(verifier: Verifier, unit: Unit, place: KeyPlace): Promise
     if (head === undefined || head === "damaged") return undefined;
     if (from !== undefined && from.stamp !== head.stamp) from = undefined;
     const draft = unit.draft();
-    const rest = await versionsOf(verifier, draft, { bucket: place.bucket, head, from });
+    let rest = await versionsOf(verifier, draft, { bucket: place.bucket, head, from });
     const again = await openRow(heads, place.headKey);
     const stoodStill = again !== "damaged" && again?.stamp === head.stamp;
     if (!stoodStill && attempt < ATTEMPTS) continue;
     const repairing = verifier.repairs && draft.findings.some(({ State }) => State === "REPAIRABLE");
     // Nobody else writes where repairs are made: the same again, with them.
-    if (repairing) await versionsOf(verifier, unit, { bucket: place.bucket, head, from });
+    if (repairing) rest = await versionsOf(verifier, unit, { bucket: place.bucket, head, from });
     else unit.take(draft);
     return rest === undefined ? undefined : { head: place.headKey.toString("hex"), stamp: head.stamp, ...rest };
   }
@@ -116,19 +123,29 @@ interface HeadPlace {
   readonly from: Cursor | undefined;
 }
 
-async function versionsOf(verifier: Verifier, unit: Unit, { bucket, head, from }: HeadPlace): Promise<{ version: string } | undefined> {
+/** @returns the last version that is done, and the part of the next one to go on with */
+async function versionsOf(
+  verifier: Verifier, unit: Unit, { bucket, head, from }: HeadPlace,
+): Promise<{ readonly version?: string; readonly part?: number } | undefined> {
   const { room } = verifier;
   const { key } = head.clear;
-  if (from === undefined) {
-    await checkHead(verifier, unit, bucket, head);
-    await checkVersion(verifier, unit, { bucket, row: head });
+  if (from === undefined) await checkHead(verifier, unit, bucket, head);
+  let fromPart = from?.part ?? 0;
+  if (from?.after === undefined) {
+    const part = await checkVersion(verifier, unit, { bucket, row: head, fromPart });
+    if (part !== undefined) return { part };
+    fromPart = 0;
   }
-  let after: Buffer | undefined = from?.after;
+  // Before all versions: the current one is done.
+  let after: Buffer = from?.after ?? room.tables.versions.span(bucket.incarnation, key).from;
   for (;;) {
     const page = await openPage(room.store, room.tables.versions, { prefix: [bucket.incarnation, key], after, limit: 100 });
     // Damaged ones are named where the table is walked.
     for (const row of page.rows) {
-      await checkVersion(verifier, unit, { bucket, row });
+      const part = await checkVersion(verifier, unit, { bucket, row, fromPart });
+      if (part !== undefined) return { version: after.toString("hex"), part };
+      fromPart = 0;
+      after = row.key;
       if (unit.isFull) return { version: row.key.toString("hex") };
     }
     if (page.last === undefined) return undefined;

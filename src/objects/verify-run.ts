@@ -99,7 +99,7 @@ async function reportShared(run: VerifyRun, shared: readonly string[], report: (
   for (const [id, names] of owners) {
     // What changed hands between the walks is not shared.
     if (names.size < 2) continue;
-    const detail = names.has("garbage") ? `it waits for the sweep, but belongs to ${othersOf(names)}` : `it belongs to ${othersOf(names)}`;
+    const detail = `${names.has("garbage") ? "it waits for the sweep, but" : "it"} belongs to ${othersOf(names)}`;
     report({ Severity: "DAMAGE", Fault: "owner-not-one", Subject: `piece ${id}`, Detail: detail });
   }
 }
@@ -109,7 +109,9 @@ const othersOf = (names: ReadonlySet<string>): string => [...names].filter((name
 async function unowned(run: VerifyRun, { Id, Kind, Detail }: HeldPiece): Promise<Finding> {
   switch (Kind) {
     case "BLOB": {
-      const finding: Finding = { Severity: "LEFTOVER", Fault: "blob-orphan", Subject: `blob ${Id}`, Detail: `no ledger row and no owner, ${Detail}` };
+      const finding: Finding = {
+        Severity: "LEFTOVER", Fault: "blob-orphan", Subject: `blob ${Id}`, Detail: `no ledger row and no owner, ${Detail}`,
+      };
       if (run.removeOrphan === undefined) return { ...finding, State: "REPAIRABLE" };
       return { ...finding, State: (await run.removeOrphan(Id)) ? "REPAIRED" : "REPAIRABLE" };
     }
@@ -118,6 +120,8 @@ async function unowned(run: VerifyRun, { Id, Kind, Detail }: HeldPiece): Promise
     case "BODY":
       return { Severity: "DAMAGE", Fault: "body-unowned", Subject: `body ${Id}`, Detail: `nothing names it; ${Detail}` };
     case "PART_TABLE":
-      return { Severity: "DAMAGE", Fault: "part-table-unowned", Subject: `part table ${Id}`, Detail: `nothing names it; ${Detail}` };
+      return {
+        Severity: "DAMAGE", Fault: "part-table-unowned", Subject: `part table ${Id}`, Detail: `nothing names it; ${Detail}`,
+      };
   }
 }

@@ -16,12 +16,14 @@ import { blobsUnit, bodiesUnit, garbageUnit, ledgerUnit, tablePartsUnit, tablesU
 import { objectsUnit } from "./verify-objects.js";
 import { objectRowWalks } from "./verify-rows.js";
 import { partRowsUnit, strayRowsUnit, unknownRowsUnit } from "./verify-strays.js";
-import { UNIT_ROWS, Unit, type Depth, type PhaseAt, type Place, type Verifier } from "./verify-unit.js";
+import { UNIT_LIMITS, UNIT_ROWS, Unit, type Depth, type PhaseAt, type Place, type Verifier } from "./verify-unit.js";
 import { uploadsUnit } from "./verify-uploads.js";
 
 /** @param repairs only where nobody else uses the store */
 export function verifierOf(room: Room, kms: Kms, repairs: boolean): Verifier {
-  return { room, kms, repairs, walks: [...identityWalks(room.records), ...keyWalks(kms, () => room.clock.now())] };
+  return {
+    room, kms, repairs, limits: UNIT_LIMITS, walks: [...identityWalks(room.records), ...keyWalks(kms, () => room.clock.now())],
+  };
 }
 
 interface Phase {
@@ -58,7 +60,9 @@ function phasesOf(verifier: Verifier): Phase[] {
 }
 
 const jobRows = ({ room }: Verifier): RowWalk =>
-  rowWalk(room.store, { table: room.records.table({ space: Space.jobs, kind: "job", version: 1 }), kind: "job", parts: ["string"] });
+  rowWalk(
+    room.store, { table: room.records.table({ space: Space.jobs, kind: "job", version: 1 }), kind: "job", parts: ["string"] },
+  );
 
 async function walkUnit(walk: RowWalk, unit: Unit, at: PhaseAt): Promise<PhaseAt> {
   const after = typeof at?.["after"] === "string" ? Buffer.from(at["after"], "hex") : undefined;
@@ -102,7 +106,9 @@ export function readToken(token: string): Place {
     const value = JSON.parse(Buffer.from(token, "base64url").toString("utf8")) as Partial<Place> | null;
     const { phase, since, at = {} } = value ?? {};
     const known = typeof phase === "string" && Number.isSafeInteger(since) && typeof at === "object" && at !== null;
-    const plain = Object.values(at).every((member) => typeof member === "number" || (typeof member === "string" && /^[0-9a-f]*$/.test(member)));
+    const plain = Object.values(at).every(
+      (member) => typeof member === "number" || (typeof member === "string" && /^[0-9a-f]*$/.test(member)),
+    );
     if (known && plain) return value as Place;
   } catch (cause) {
     throw invalidToken(cause);
@@ -124,7 +130,9 @@ export function verifyStore(verifier: Verifier, account: string): AnyOperation {
     resolve: async ({ NextToken }) => (NextToken === undefined ? undefined : readToken(NextToken)),
     permissions: () => [{ action: "coffer:VerifyStore", resource: storeArn(account), resourceAccount: account }],
     run: async ({ Depth: depth = "FULL" }, place) => (await verifyUnit(verifier, depth, place)).answer,
-    auditParameters: ({ Depth: depth, NextToken }) => ({ depth: depth ?? "FULL", ...(NextToken === undefined ? {} : { phase: phaseOf(NextToken) }) }),
+    auditParameters: ({
+      Depth: depth, NextToken,
+    }) => ({ depth: depth ?? "FULL", ...(NextToken === undefined ? {} : { phase: phaseOf(NextToken) }) }),
   });
 }
 

@@ -22,7 +22,9 @@ export async function unknownRowsUnit({ room }: Verifier, unit: Unit): Promise<P
   for (const space of [...known, 0xff]) {
     if (from < space) {
       const query = { from: Buffer.from(from === 0 ? [0] : [from]), to: Buffer.from([space]), limit: SHOWN };
-      for (const { key } of await room.store.range(query)) await unit.damage("row-unknown", `row ${key.toString("hex")}`, "no such kind of row is known");
+      for (const { key } of await room.store.range(query)) await unit.damage(
+        "row-unknown", `row ${key.toString("hex")}`, "no such kind of row is known",
+      );
     }
     from = space + 1;
   }
@@ -44,7 +46,8 @@ export async function strayRowsUnit(verifier: Verifier, unit: Unit): Promise<Pha
   ];
   // Read afresh for each doubt: a bucket may have been made, or deleted, meanwhile.
   const ofBucket = async (inc: string): Promise<boolean> => (await bucketIncarnations(verifier)).has(inc);
-  const sweptSoon = async (inc: string): Promise<boolean> => (await ofBucket(inc)) || (await garbageOf(verifier)).incarnations.has(inc);
+  const sweptSoon = async (inc: string): Promise<boolean> =>
+    (await ofBucket(inc)) || (await garbageOf(verifier)).incarnations.has(inc);
   const buckets = await bucketIncarnations(verifier);
   for (const [kind, table] of emptied) await seek(verifier, unit, { kind, table, buckets, known: ofBucket });
   for (const [kind, table] of swept) await seek(verifier, unit, { kind, table, buckets, known: sweptSoon });
@@ -70,7 +73,9 @@ async function seek(verifier: Verifier, unit: Unit, { kind, table, buckets, know
     const [inc = entry.key.toString("hex")] = decodeStrings(entry.key.subarray(0, end + 1));
     const isKnown = buckets.has(inc) || (await known(inc));
     const isStill = isKnown || (await store.get([entry.key]))[0] !== undefined;
-    if (!isKnown && isStill) await unit.damage("bucket-missing", `${kind} of bucket ${inc}`, "there are rows of a bucket that is not there");
+    if (!isKnown && isStill) await unit.damage(
+      "bucket-missing", `${kind} of bucket ${inc}`, "there are rows of a bucket that is not there",
+    );
     const behind = successor(entry.key.subarray(0, end < 0 ? entry.key.length : end + 1));
     if (behind === undefined) return;
     next = behind;
@@ -129,7 +134,9 @@ export async function partRowsUnit(verifier: Verifier, unit: Unit, at: PhaseAt):
     garbage ??= (await garbageOf(verifier)).uploads;
     if (garbage.has(uploadId)) continue;
     const rows = await room.tables.uploadParts.list({ prefix: [inc, uploadId], limit: 1 }).catch(() => [undefined]);
-    if (rows.length > 0) await unit.damage("upload-missing", `parts of upload ${uploadId}`, "there are parts of an upload that is not there");
+    if (rows.length > 0) await unit.damage(
+      "upload-missing", `parts of upload ${uploadId}`, "there are parts of an upload that is not there",
+    );
   }
   return page.last === undefined ? undefined : { after: page.last.toString("hex") };
 }

@@ -21,7 +21,18 @@ export interface Verifier {
   readonly walks: readonly RowWalk[];
   /** Nobody else uses the store: what is safe to repair is repaired. */
   readonly repairs: boolean;
+  /** Of one unit, which ends with what is under way. */
+  readonly limits: UnitLimits;
 }
+
+export interface UnitLimits {
+  /** Plaintext read. */
+  readonly bytes: number;
+  /** Versions, pieces owned, findings. */
+  readonly weight: number;
+}
+
+export const UNIT_LIMITS: UnitLimits = { bytes: 64 * 1024 * 1024, weight: 2000 };
 
 /** Where the next unit begins. JSON, so that it can be a token. */
 export interface Place {
@@ -35,10 +46,8 @@ export interface Place {
 /** What a phase says after a unit: where it goes on; undefined: it is done. */
 export type PhaseAt = Place["at"] | undefined;
 
-/** Limits of one unit; it ends with what is under way. */
+/** Rows read at once. */
 export const UNIT_ROWS = 500;
-const UNIT_BYTES = 64 * 1024 * 1024;
-const UNIT_WEIGHT = 2000;
 
 /** Gathers what one unit says. */
 export class Unit implements Reporter {
@@ -61,7 +70,8 @@ export class Unit implements Reporter {
 
   /** Enough for one unit. */
   get isFull(): boolean {
-    return this.counts.Bytes >= UNIT_BYTES || this.owned.length + this.counts.Versions >= UNIT_WEIGHT || this.findings.length >= UNIT_WEIGHT;
+    const { bytes, weight } = this.#verifier.limits;
+    return this.counts.Bytes >= bytes || this.owned.length + this.counts.Versions >= weight || this.findings.length >= weight;
   }
 
   async report(finding: Finding, repair?: Repair): Promise<void> {
@@ -128,4 +138,6 @@ export function tableId(inc: string, uploadId: string): string {
 export const uploadOwner = (uploadId: string): string => `upload ${uploadId}`;
 
 /** `s3://BUCKET/KEY version ID` */
-export const versionName = (bucket: string, key: string, versionId: string): string => `s3://${bucket}/${key} version ${versionId}`;
+export const versionName = (
+  bucket: string, key: string, versionId: string,
+): string => `s3://${bucket}/${key} version ${versionId}`;

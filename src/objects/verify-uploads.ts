@@ -46,7 +46,9 @@ async function uploadUnit(
   if (from === undefined) unit.owned.push({ Id: tableId(inc, uploadId), Owner: "" });
   const open = state.kind !== "completed";
   if (open && from === undefined) await checkListed(verifier, unit, row, name);
-  const dataKeys = open && bucket !== undefined && unit.depth !== "OWNERS" ? await keysOf(verifier, unit, { bucket, row, name }) : undefined;
+  const dataKeys = open && bucket !== undefined && unit.depth !== "OWNERS" ? await keysOf(
+    verifier, unit, { bucket, row, name },
+  ) : undefined;
   try {
     let after = from;
     for (;;) {
@@ -56,7 +58,9 @@ async function uploadUnit(
         unit.owned.push({ Id: segment.id, Owner: uploadOwner(uploadId) });
         if (open && unit.depth !== "OWNERS") {
           unit.counts.Versions += 1;
-          const place = { inc, segment, layers: row.clear.encryption.keys.length, upload: uploadId, subject: `${name} part ${partNumber}` };
+          const place = {
+            inc, segment, layers: row.clear.encryption.keys.length, upload: uploadId, subject: `${name} part ${partNumber}`,
+          };
           const prints = unpackJson<PartPrints>(part.fingerprints) ?? { etag: "", checksums: {} };
           await checkPart(verifier, unit, { place, row, prints, dataKeys, partKey: part.key });
         }
@@ -160,7 +164,9 @@ async function provePart(verifier: Verifier, unit: Unit, { place, row, prints, d
   if (unit.depth !== "FULL") return;
   const wanted = new Set<ChecksumAlgorithm>(Object.keys(prints.checksums) as ChecksumAlgorithm[]);
   const isMd5 = needsMd5(row.clear.encryption.mode);
-  const digests = await readSegment(verifier, unit, { ...place, dataKeys }, [...wanted, ...(isMd5 && !wanted.has("MD5") ? ["MD5" as const] : [])]);
+  const digests = await readSegment(
+    verifier, unit, { ...place, dataKeys }, [...wanted, ...(isMd5 && !wanted.has("MD5") ? ["MD5" as const] : [])],
+  );
   if (digests === undefined) return;
   for (const [algorithm, value] of Object.entries(prints.checksums)) {
     if (digests.get(algorithm as ChecksumAlgorithm)?.toString("base64") === value) continue;

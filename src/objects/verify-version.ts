@@ -19,6 +19,8 @@ import { printsOf, secretsOf, type HeadRow } from "./versions.js";
 export interface VersionPlace {
   readonly bucket: BucketRecord;
   readonly row: HeadRow;
+  /** Parts before this one (from 0) were read by an earlier unit, and all else was judged there. */
+  readonly fromPart: number;
 }
 
 /** A version that has an object. */
@@ -30,24 +32,36 @@ interface Subject extends VersionPlace {
   readonly parts: readonly PartEntry[] | undefined;
 }
 
-export async function checkVersion(verifier: Verifier, unit: Unit, place: VersionPlace): Promise<void> {
+/** @returns the part that the next unit begins with; undefined: the version is done */
+export async function checkVersion(verifier: Verifier, unit: Unit, place: VersionPlace): Promise<number | undefined> {
   const { bucket, row } = place;
   const { key, versionId, seq, object, marker } = row.clear;
   const name = versionName(bucket.name, key, versionId);
+  if (place.fromPart > 0) return object === undefined ? undefined : readOn(
+    verifier, unit, { ...place, name, object, prints: printsOf(row) },
+  );
   if (versionId !== NULL_VERSION && sequenceOf(versionId) !== seq) {
     await unit.damage("version-id-wrong", name, `its id is not of version ${seq} of the key`);
   }
   if ((object === undefined) !== (marker === true)) {
     await unit.damage("version-malformed", name, "it is neither an object nor a delete marker");
   }
-  if (object === undefined) return;
+  if (object === undefined) return undefined;
   unit.counts.Versions += 1;
   const parts = await partsOf(verifier, unit, { bucket, object, name });
   own(unit, bucket.incarnation, { object, parts, name });
-  if (unit.depth === "OWNERS") return;
+  if (unit.depth === "OWNERS") return undefined;
   const subject: Subject = { ...place, name, object, prints: printsOf(row), parts };
   const present = parts === undefined ? [] : await presentSegments(verifier, unit, subject, parts);
-  await checkKeys(verifier, unit, subject, present);
+  return checkKeys(verifier, unit, subject, present);
+}
+
+/** The rest of a body that was too large for one unit: what is wrong with its parts beside their bytes has been said. */
+async function readOn(verifier: Verifier, unit: Unit, subject: Omit<Subject, "parts">): Promise<number | undefined> {
+  const draft = unit.draft();
+  const parts = await partsOf(verifier, draft, subject);
+  const present = parts === undefined ? [] : await presentSegments(verifier, draft, { ...subject, parts }, parts);
+  return checkKeys(verifier, unit, { ...subject, parts }, present);
 }
 
 function own(unit: Unit, inc: string, { object, parts, name }: Pick<Subject, "object" | "parts" | "name">): void {
@@ -98,14 +112,21 @@ async function presentSegments(verifier: Verifier, unit: Unit, subject: Subject,
   for (const entry of parts) {
     const part = upload === undefined ? "" : ` part ${entry.n}`;
     const place = {
-      inc: bucket.incarnation, segment: entry.segment, layers: object.encryption.keys.length, upload, subject: `${name}${part}`, entry,
+      inc: bucket.incarnation,
+      segment: entry.segment,
+      layers: object.encryption.keys.length,
+      upload,
+      subject: `${name}${part}`,
+      entry,
     };
     if (await checkSegment(verifier, unit, place)) present.push(place);
   }
   return present;
 }
 
-async function checkKeys(verifier: Verifier, unit: Unit, subject: Subject, present: readonly Placed[]): Promise<void> {
+async function checkKeys(
+  verifier: Verifier, unit: Unit, subject: Subject, present: readonly Placed[],
+): Promise<number | undefined> {
   const { bucket, row, name, object, prints } = subject;
   try {
     const secrets = secretsOf(row);
@@ -116,12 +137,13 @@ async function checkKeys(verifier: Verifier, unit: Unit, subject: Subject, prese
     else {
       const { dataKeys } = opened;
       try {
+        if (subject.fromPart > 0) return await readBody(verifier, unit, subject, { present, dataKeys });
         const inc = bucket.incarnation;
         const manifest = manifestBytes({ inc, key: row.clear.key, versionId: row.clear.versionId, facts: object, prints });
         await proveManifest(dataKeys, manifest, Buffer.from(object.manifest, "base64"));
         for (const { segment } of present) await proveCommitment(dataKeys, inc, segment);
         unit.counts.Opened += 1;
-        if (unit.depth === "FULL") await readBody(verifier, unit, subject, { present, dataKeys });
+        if (unit.depth === "FULL") return await readBody(verifier, unit, subject, { present, dataKeys });
       } finally {
         dataKeys.wipe();
       }
@@ -131,10 +153,13 @@ async function checkKeys(verifier: Verifier, unit: Unit, subject: Subject, prese
     const fault = (error as Error).name === "OtherKeyIntegrityError" ? "opens-with-another-key" : "does-not-open";
     await unit.damage(fault, name, detailOf(error as Error));
   }
+  return undefined;
 }
 
 /** A house key cannot be disabled or deleted by anyone: where it is gone, data is lost. */
-async function unprovenKey(unit: Unit, { object, name }: Subject, reason: "disabled" | "pending-deletion" | "absent"): Promise<void> {
+async function unprovenKey(
+  unit: Unit, { object, name }: Subject, reason: "disabled" | "pending-deletion" | "absent",
+): Promise<void> {
   const keyArn = object.encryption.keyArn ?? "";
   if (object.encryption.mode === "AES256") await unit.damage("house-key-missing", name, `the house key ${keyArn} is ${reason}`);
   else unit.unproven(keyArn, reason);
@@ -145,11 +170,16 @@ interface Readable {
   readonly dataKeys: DataKeys;
 }
 
-async function readBody(verifier: Verifier, unit: Unit, subject: Subject, { present, dataKeys }: Readable): Promise<void> {
-  const { object, name } = subject;
+/** Part by part, until the unit is full. */
+async function readBody(
+  verifier: Verifier, unit: Unit, subject: Subject, { present, dataKeys }: Readable,
+): Promise<number | undefined> {
+  const { object, fromPart } = subject;
   const algorithms = algorithmsOf(object);
   const all: Digests[] = [];
-  for (const place of present) {
+  for (const [index, place] of present.entries()) {
+    if (index < fromPart) continue;
+    if (index > fromPart && unit.isFull) return index;
     const digests = await readSegment(verifier, unit, { ...place, dataKeys }, algorithms);
     if (digests === undefined) continue;
     all.push(digests);
@@ -159,7 +189,8 @@ async function readBody(verifier: Verifier, unit: Unit, subject: Subject, { pres
       await unit.damage("checksum-wrong", place.subject, "the part's checksum is not that of its bytes");
     }
   }
-  if (subject.parts !== undefined && all.length === subject.parts.length) await checkPrints(unit, { ...subject, name }, all);
+  if (subject.parts !== undefined && all.length === subject.parts.length) await checkPrints(unit, subject, all);
+  return undefined;
 }
 
 function algorithmsOf({ checksum, encryption }: ObjectFacts): ChecksumAlgorithm[] {

@@ -75,7 +75,8 @@ export class ManifestWriter {
 export async function manifestHead(path: string): Promise<ManifestHead> {
   for await (const line of linesOf(path)) {
     const head = parsed(path, line) as Partial<ManifestHead>;
-    if (head.backupVersion === 1 && typeof head.storeId === "string" && /^[0-9a-f]{32}$/.test(head.storeId)) return head as ManifestHead;
+    if (head.backupVersion === 1 && typeof head.storeId === "string" &&
+      /^[0-9a-f]{32}$/.test(head.storeId)) return head as ManifestHead;
     break;
   }
   throw new BackupIntegrityError(`${path} is no manifest of a backup that this Coffer knows`);

@@ -54,7 +54,9 @@ export async function backup(config: Config, directory: string): Promise<BackupS
   try {
     await mkdir(join(directory, SNAPSHOTS), { recursive: true, mode: 0o700 });
     const lock = await lockDirectory(directory).catch((error: unknown) => {
-      if (error instanceof DirectoryLocked) throw new ConfigError(`another backup is being made into ${directory}`, { cause: error });
+      if (error instanceof DirectoryLocked) throw new ConfigError(
+        `another backup is being made into ${directory}`, { cause: error },
+      );
       throw error;
     });
     try {
@@ -80,7 +82,9 @@ async function backupLocked(config: Config, directory: string, keyring: Keyring)
   const pinned = await pinStore(config, keyring);
   try {
     // The pin follows the snapshot: what was deleted in between must still be there.
-    if (systemClock.now() - startedMs > graceMsOf(config) / 2) throw new ConfigError("the copy of the metadata took too long: try again");
+    if (systemClock.now() - startedMs > graceMsOf(config) / 2) throw new ConfigError(
+      "the copy of the metadata took too long: try again",
+    );
     const head = { backupVersion: 1, storeId: keyring.storeId, taken: taken.toISOString() } as const;
     const writer = await ManifestWriter.create(join(place, MANIFEST), keyring.subkey(BACKUP_KEY), head);
     try {
@@ -118,7 +122,9 @@ async function latestManifest(directory: string, keyring: Keyring): Promise<Asyn
   if (name === undefined) return undefined;
   const path = join(directory, SNAPSHOTS, name, MANIFEST);
   const { storeId } = await manifestHead(path);
-  if (storeId !== keyring.storeId) throw new ConfigError(`${directory} holds backups of store ${storeId}, this is store ${keyring.storeId}`);
+  if (storeId !== keyring.storeId) throw new ConfigError(
+    `${directory} holds backups of store ${storeId}, this is store ${keyring.storeId}`,
+  );
   await checkManifest(path, keyring.subkey(BACKUP_KEY));
   return manifestEntries(path)[Symbol.asyncIterator]();
 }
@@ -244,14 +250,18 @@ class BlobCopy {
   }
 }
 
-export async function* hashed(pieces: AsyncIterable<Buffer>, hash: { update(bytes: Uint8Array): unknown }): AsyncGenerator<Buffer> {
+export async function* hashed(
+  pieces: AsyncIterable<Buffer>, hash: { update(bytes: Uint8Array): unknown },
+): AsyncGenerator<Buffer> {
   for await (const piece of pieces) {
     hash.update(piece);
     yield piece;
   }
 }
 
-const uploadOf = (clear: LedgerRecord | undefined): string | undefined => (clear !== undefined && "upload" in clear ? clear.upload : undefined);
+const uploadOf = (
+  clear: LedgerRecord | undefined,
+): string | undefined => (clear !== undefined && "upload" in clear ? clear.upload : undefined);
 
 /** Of the blobs that are gone, those that were no garbage in the snapshot: the sweep was not there, they are lost. */
 async function notGarbage(

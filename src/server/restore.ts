@@ -33,7 +33,9 @@ export interface RestoreSummary {
 export async function restore(config: Config, directory: string, options: RestoreOptions): Promise<RestoreSummary> {
   const names = await snapshotNames(directory);
   const name = options.snapshot ?? names.at(-1);
-  if (name === undefined || !names.includes(name)) throw new ConfigError(`no backup ${name ?? ""} in ${directory}`.replace("  ", " "));
+  if (name === undefined || !names.includes(name)) throw new ConfigError(
+    `no backup ${name ?? ""} in ${directory}`.replace("  ", " "),
+  );
   const place = join(directory, SNAPSHOTS, name);
   const manifest = join(place, MANIFEST);
   const { storeId } = await manifestHead(manifest);
@@ -74,13 +76,16 @@ export async function restore(config: Config, directory: string, options: Restor
 /** @throws ConfigError where anything lies */
 async function makeEmpty(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  if ((await readdir(directory)).length > 0) throw new ConfigError(`${directory} is not empty: a backup is restored into an empty directory`);
+  const names = await readdir(directory);
+  if (names.length > 0) throw new ConfigError(`${directory} is not empty: a backup is restored into an empty directory`);
   await mkdir(metadataPath(directory), { mode: 0o700 });
 }
 
 /** @throws BackupIntegrityError: without its metadata nothing of a backup can be used */
 async function restoreFile(from: string, to: string, entry: ManifestEntry & { readonly file: string }): Promise<void> {
-  if (entry.file !== "metadata/data.mdb") throw new BackupIntegrityError(`the manifest names a file that no backup has: ${entry.file}`);
+  if (entry.file !== "metadata/data.mdb") throw new BackupIntegrityError(
+    `the manifest names a file that no backup has: ${entry.file}`,
+  );
   const hash = createHash("sha256");
   const file = await open(join(to, entry.file), "wx", 0o600);
   try {
@@ -97,7 +102,9 @@ async function restoreFile(from: string, to: string, entry: ManifestEntry & { re
 }
 
 /** @returns false when it is not what was written: then it is not there */
-async function restoreBlob(source: BlobStore, target: BlobStore, entry: ManifestEntry & { readonly blob: string }): Promise<boolean> {
+async function restoreBlob(
+  source: BlobStore, target: BlobStore, entry: ManifestEntry & { readonly blob: string },
+): Promise<boolean> {
   const hash = createHash("sha256");
   try {
     await target.put(entry.blob, hashed(source.get(entry.blob, undefined, { transient: true }), hash));

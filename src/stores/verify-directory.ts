@@ -17,7 +17,9 @@ const TEMPORARY = /^(format|lock)\.[0-9a-f]{16}$/;
 export async function verifyDirectory(directory: string, report: (finding: Finding) => void): Promise<void> {
   const stray = (path: string, detail: string): void =>
     report({ Severity: "LEFTOVER", Fault: "file-stray", Subject: path, Detail: detail });
-  for (const name of await readdir(directory)) if (TEMPORARY.test(name)) stray(join(directory, name), "left by a start that was cut off");
+  for (const name of await readdir(directory)) if (TEMPORARY.test(name)) stray(
+    join(directory, name), "left by a start that was cut off",
+  );
   for (const name of await readdir(metadataPath(directory))) {
     if (!METADATA.has(name)) stray(join(metadataPath(directory), name), "it is no part of the metadata store");
   }
@@ -34,7 +36,9 @@ type Stray = (path: string, detail: string) => void;
 /** One for each hex digit and nothing else. */
 async function onlyDirectories(path: string, stray: Stray): Promise<void> {
   for (const entry of await readdir(path, { withFileTypes: true })) {
-    if (!entry.isDirectory() || !DIGITS.includes(entry.name)) stray(join(path, entry.name), "there are no such entries among the blobs");
+    if (!entry.isDirectory() || !DIGITS.includes(entry.name)) stray(
+      join(path, entry.name), "there are no such entries among the blobs",
+    );
   }
 }
 

@@ -8,7 +8,7 @@
 import { isIntegrityError } from "../lib/errors.js";
 import type { Finding } from "../wire/tables/coffer-types.js";
 import { justBehind } from "./byte-order.js";
-import type { Check, MetadataStore, Put } from "./contract.js";
+import type { Batch, MetadataStore } from "./contract.js";
 import { decodeKey, type PartKind } from "./key-encoding.js";
 import type { Found, KeyPart, Table } from "./records.js";
 
@@ -19,7 +19,7 @@ export interface Reporter {
 }
 
 /** One commit that repairs; its checks are what the finding rests on. */
-export type Repair = () => Promise<{ readonly checks?: readonly Check[]; readonly puts?: readonly Put[]; readonly deletes?: readonly Uint8Array[] }>;
+export type Repair = () => Promise<Batch>;
 
 /** Something that must hold because of a row. */
 export interface Demand {
@@ -45,7 +45,9 @@ export interface RowRules<C> {
 export interface RowWalk {
   readonly kind: string;
   /** @returns key of the last row looked at; undefined: the table is at its end */
-  page(after: Buffer | undefined, limit: number, reporter: Reporter): Promise<{ readonly last: Buffer | undefined; readonly rows: number }>;
+  page(
+    after: Buffer | undefined, limit: number, reporter: Reporter,
+  ): Promise<{ readonly last: Buffer | undefined; readonly rows: number }>;
 }
 
 export function rowWalk<C>(store: MetadataStore, rules: RowRules<C>): RowWalk {

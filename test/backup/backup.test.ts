@@ -5,7 +5,9 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -90,13 +92,17 @@ test("a backup under load holds everything acknowledged before it began; a secon
     await put(s3, late);
     const second = await coffer(["backup", backups, ...placeFlags(server.directory)]);
     assert.equal(second.code, 0, second.stderr);
-    const environment = { AWS_ACCESS_KEY_ID: ROOT.accessKeyId, AWS_SECRET_ACCESS_KEY: ROOT.secretAccessKey, AWS_ENDPOINT_URL: server.httpUrl };
+    const environment = {
+      AWS_ACCESS_KEY_ID: ROOT.accessKeyId, AWS_SECRET_ACCESS_KEY: ROOT.secretAccessKey, AWS_ENDPOINT_URL: server.httpUrl,
+    };
     const running = await coffer(["verify", "--running"], environment);
     assert.deepEqual([running.code, running.stdout.trimEnd().split("\n").at(-1)], [0, "clean"], running.stderr + running.stdout);
     const calls = await churn.stop();
     assert.ok(calls > 10, `${calls} calls beside the backups`);
     const [, all = "0", copied = "0"] = /: (\d+) blobs, (\d+) of them copied now/.exec(second.stdout) ?? [];
-    assert.ok(Number(copied) <= Number(all) - 12, `the blobs of ${steady.length / 2} steady objects were there: ${second.stdout}`);
+    assert.ok(
+      Number(copied) <= Number(all) - 12, `the blobs of ${steady.length / 2} steady objects were there: ${second.stdout}`,
+    );
     // Gone from the store, not from the backups.
     for (const { key } of steady) await s3.send(new DeleteObjectCommand({ Bucket, Key: key }));
 
@@ -140,7 +146,9 @@ test("a damaged backup is named; a restore refuses what is not empty, another st
 
     const other = await startServer({ disk: true });
     await other.stop();
-    const foreign = await coffer(["restore", backups, "--data-dir", join(place, "foreign"), "--key-file", join(other.directory, "config", "root.key")]);
+    const foreign = await coffer([
+      "restore", backups, "--data-dir", join(place, "foreign"), "--key-file", join(other.directory, "config", "root.key"),
+    ]);
     assert.deepEqual([foreign.code, /belongs to store/.test(foreign.stderr)], [1, true], foreign.stderr);
     const mixed = await coffer(["backup", backups, ...placeFlags(other.directory)]);
     assert.deepEqual([mixed.code, /holds backups of store/.test(mixed.stderr)], [1, true], mixed.stderr);
@@ -167,7 +175,9 @@ test("a damaged backup is named; a restore refuses what is not empty, another st
     const [name = ""] = readdirSync(join(backups, "snapshots"));
     const manifest = join(backups, "snapshots", name, "manifest.jsonl");
     const text = readFileSync(manifest, "utf8");
-    for (const broken of [text.replace(/"sizeBytes":3/, '"sizeBytes":4'), text.slice(0, -10), text.split("\n").slice(0, -2).join("\n"), ""]) {
+    for (const broken of [
+      text.replace(/"sizeBytes":3/, '"sizeBytes":4'), text.slice(0, -10), text.split("\n").slice(0, -2).join("\n"), "",
+    ]) {
       writeFileSync(manifest, broken);
       const answer = await coffer(["restore", backups, ...restoredPlace("manifest", server).flags]);
       assert.deepEqual([answer.code, /manifest/.test(answer.stderr)], [1, true], answer.stderr);
@@ -198,7 +208,9 @@ test("a backup that is killed leaves nothing harmful: the store is clean, the ne
       if (round > 0) await eventually("it copies", () => existsSync(blobs) && filesBelow(blobs).length > 2 * round);
       child.kill("SIGKILL");
       await once(child, "exit");
-      assert.equal(existsSync(join(backups, "snapshots")) && readdirSync(join(backups, "snapshots")).some((name) => !name.endsWith(".partial")), false);
+      assert.equal(existsSync(
+        join(backups, "snapshots"),
+      ) && readdirSync(join(backups, "snapshots")).some((name) => !name.endsWith(".partial")), false);
     }
     const whole = await coffer(["backup", backups, ...flags]);
     assert.equal(whole.code, 0, whole.stderr);
@@ -222,7 +234,9 @@ test("coffer verify: a stopped store, a running one for those with the right, th
   await world.s3.send(new CreateBucketCommand({ Bucket }));
   await put(world.s3, { key: "a", seed: 1, size: 300_000 });
   await put(world.s3, { key: "small", seed: 1, size: 10 });
-  const environment = { AWS_ACCESS_KEY_ID: ROOT.accessKeyId, AWS_SECRET_ACCESS_KEY: ROOT.secretAccessKey, AWS_ENDPOINT_URL: server.httpUrl };
+  const environment = {
+    AWS_ACCESS_KEY_ID: ROOT.accessKeyId, AWS_SECRET_ACCESS_KEY: ROOT.secretAccessKey, AWS_ENDPOINT_URL: server.httpUrl,
+  };
   const running = await coffer(["verify", "--running"], environment);
   assert.deepEqual([running.code, running.stdout.trimEnd().split("\n").at(-1)], [0, "clean"], running.stderr + running.stdout);
   assert.match(running.stdout, /^2 versions and parts: 2 open/m);
@@ -230,8 +244,12 @@ test("coffer verify: a stopped store, a running one for those with the right, th
 
   const denied = await world.user("reader", [S3_ALL]);
   const away = { accessKeyId: "AKIAAWAYROOT00000001", secretAccessKey: "away-root-secret-access-key-0000000000001" };
-  const allowed = await world.user("verifier", [{ Effect: "Allow", Action: "coffer:VerifyStore", Resource: "arn:aws:coffer::000000000000:store" }]);
-  const as = ({ accessKeyId, secretAccessKey }: typeof away) => ({ ...environment, AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey });
+  const allowed = await world.user(
+    "verifier", [{ Effect: "Allow", Action: "coffer:VerifyStore", Resource: "arn:aws:coffer::000000000000:store" }],
+  );
+  const as = ({
+    accessKeyId, secretAccessKey,
+  }: typeof away) => ({ ...environment, AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey });
   for (const credentials of [denied.credentials, away]) {
     const refused = await coffer(["verify", "--running"], as(credentials));
     assert.deepEqual([refused.code, /AccessDenied/.test(refused.stderr)], [2, true], refused.stderr);
@@ -265,7 +283,9 @@ test("coffer verify: a stopped store, a running one for those with the right, th
   writeFileSync(join(blobs, "0", "0", "notes.txt"), "?");
   const damaged = await coffer(["verify", "--json", ...flags]);
   assert.equal(damaged.code, 1);
-  const found = damaged.stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as { type: string; Fault?: string; Subject?: string });
+  const found = damaged.stdout.trimEnd().split("\n").map(
+    (line) => JSON.parse(line) as { type: string; Fault?: string; Subject?: string },
+  );
   assert.deepEqual(
     found.map(({ type, Fault, Subject }) => (type === "summary" ? type : `${Fault ?? ""} ${Subject ?? ""}`)),
     [`file-stray ${join(blobs, "0", "0", "notes.txt")}`, "body-size-wrong s3://kept/a version null", "summary"],

@@ -55,10 +55,14 @@ test("what is missing, changed, doubled or out of order is named", async () => {
   const cases: readonly (readonly [what: string, plant: (files: readonly string[]) => void, faults: readonly string[]])[] = [
     ["a line", (files) => edit(files[0], (text) => text.slice(text.indexOf("\n") + 1)), ["audit-sequence-broken"]],
     ["a whole first file", (files) => rmSync(firstOfRun(files)), ["audit-file-missing", "audit-sequence-broken"]],
-    ["a doubled line", (files) => edit(files[0], (text) => text.slice(0, text.indexOf("\n") + 1) + text), ["audit-sequence-broken"]],
+    ["a doubled line", (files) => edit(
+      files[0], (text) => text.slice(0, text.indexOf("\n") + 1) + text,
+    ), ["audit-sequence-broken"]],
     ["a torn line with others behind it", (files) => edit(files[0], (text) => text.replace("}\n", "\n")), ["audit-line-damaged"]],
     ["no JSON", (files) => edit(files[0], (text) => text.replace('"eventID":', '"eventID"')), ["audit-line-damaged"]],
-    ["a time that falls", (files) => edit(files[0], (text) => text.replace(/"recordedTime":"2026/, '"recordedTime":"2099')), ["audit-time-falls"]],
+    ["a time that falls", (files) => edit(
+      files[0], (text) => text.replace(/"recordedTime":"2026/, '"recordedTime":"2099'),
+    ), ["audit-time-falls"]],
   ];
   for (const [what, plant, faults] of cases) {
     const { directory, files } = logs();

@@ -47,7 +47,9 @@ test("a key that may not be used now is named, not used, and no failure; nor is 
   assert.deepEqual(summary.unproven, [{ KeyArn: key, Reason: "disabled", Versions: kmsModes * 4 }]);
   await house.kms("EnableKey", { KeyId: key });
   await house.kms("ScheduleKeyDeletion", { KeyId: key, PendingWindowInDays: 7 });
-  assert.deepEqual((await house.verify()).summary.unproven, [{ KeyArn: key, Reason: "pending-deletion", Versions: kmsModes * 4 }]);
+  assert.deepEqual(
+    (await house.verify()).summary.unproven, [{ KeyArn: key, Reason: "pending-deletion", Versions: kmsModes * 4 }],
+  );
   house.clock.advance(8 * DAY_MS);
   const { deleteDueKeys } = await import("../../src/keys/maintenance.js");
   const job = deleteDueKeys(house.keys);

@@ -14,11 +14,18 @@ import type { Finding } from "../../src/wire/tables/coffer-types.js";
 import { pattern } from "../objects/world.js";
 import { House, LARGE, Space } from "./house.js";
 
+interface Wanted {
+  readonly fault: string;
+  readonly subject: RegExp;
+  readonly detail?: RegExp;
+  readonly repairable?: true;
+}
+
 interface Damage {
   readonly what: string;
   plant(house: House, key: string): Promise<void>;
   /** Each must be there; nothing else may be. */
-  readonly found: readonly { readonly fault: string; readonly subject: RegExp; readonly detail?: RegExp; readonly repairable?: true }[];
+  readonly found: readonly Wanted[];
   /** Only reading bodies shows it. */
   readonly full?: true;
 }
@@ -46,7 +53,9 @@ async function rewritePrints(house: House, key: string, prints: object): Promise
   assert.ok(listed !== undefined);
   const fingerprints = packJson(prints);
   await house.store.commit({
-    puts: [heads.put(head.key, { ...rowOf(head), fingerprints }), listable.put(listed.key, { clear: listed.clear, fingerprints })],
+    puts: [
+      heads.put(head.key, { ...rowOf(head), fingerprints }), listable.put(listed.key, { clear: listed.clear, fingerprints }),
+    ],
   });
 }
 
@@ -83,7 +92,9 @@ const OBJECT_DAMAGE: readonly Damage[] = [
   },
   {
     what: "an extended blob",
-    plant: async (house) => house.replaceBlob((await house.segmentOf("s3/large")).id, (bytes) => Buffer.concat([bytes, bytes.subarray(0, 9)])),
+    plant: async (house) => house.replaceBlob(
+      (await house.segmentOf("s3/large")).id, (bytes) => Buffer.concat([bytes, bytes.subarray(0, 9)]),
+    ),
     found: [{ fault: "body-size-wrong", subject: OBJECT("s3/large") }],
   },
   {
@@ -114,7 +125,9 @@ const OBJECT_DAMAGE: readonly Damage[] = [
     what: "a body row that is gone",
     plant: async (house) => {
       const { incarnation } = await house.incarnation();
-      await house.store.commit({ deletes: [house.room.tables.bodies.key(incarnation, (await house.segmentOf("sse-c/small")).id)] });
+      await house.store.commit({ deletes: [house.room.tables.bodies.key(
+        incarnation, (await house.segmentOf("sse-c/small")).id,
+      )] });
     },
     found: [{ fault: "body-missing", subject: OBJECT("sse-c/small") }],
   },
@@ -136,7 +149,9 @@ const OBJECT_DAMAGE: readonly Damage[] = [
   },
   {
     what: "a size that is not the body's, with a good row MAC",
-    plant: (house) => rewriteHead(house, "kms/small", (clear) => ({ ...clear, object: { ...must(clear.object), sizeBytes: 999 } })),
+    plant: (house) => rewriteHead(
+      house, "kms/small", (clear) => ({ ...clear, object: { ...must(clear.object), sizeBytes: 999 } }),
+    ),
     found: [
       { fault: "listing-row-wrong", subject: OBJECT("kms/small"), repairable: true },
       { fault: "size-wrong", subject: OBJECT("kms/small") },
@@ -178,7 +193,9 @@ const OBJECT_DAMAGE: readonly Damage[] = [
     plant: async (house) => {
       const { incarnation } = await house.incarnation();
       const rows = await house.room.tables.versions.list({ prefix: [incarnation, "versions"], limit: 10 });
-      const old = rows.map(({ clear }) => clear.object?.body).find((body) => body?.kind === "segment" && body.segment.at === "blob");
+      const old = rows.map(
+        ({ clear }) => clear.object?.body,
+      ).find((body) => body?.kind === "segment" && body.segment.at === "blob");
       assert.ok(old?.kind === "segment");
       await house.replaceBlob(old.segment.id, (bytes) => bytes.subarray(1));
     },
@@ -238,7 +255,9 @@ const ROW_DAMAGE: readonly Damage[] = [
   },
   {
     what: "a ledger row that is gone: rebuilt, before the sweep takes the blob for an orphan",
-    plant: async (house) => void (await house.store.commit({ deletes: [house.room.tables.ledger.key("l", (await house.segmentOf("kms/large")).id)] })),
+    plant: async (house) => void (await house.store.commit({ deletes: [house.room.tables.ledger.key(
+      "l", (await house.segmentOf("kms/large")).id,
+    )] })),
     found: [{ fault: "ledger-row-missing", subject: OBJECT("kms/large"), repairable: true }],
   },
   {
@@ -246,7 +265,9 @@ const ROW_DAMAGE: readonly Damage[] = [
     plant: async (house) => {
       const { ledger } = house.room.tables;
       const key = ledger.key("l", (await house.segmentOf("kms/large")).id);
-      await house.store.commit({ puts: [ledger.put(key, { clear: { inc: (await house.incarnation()).incarnation, upload: "x" } })] });
+      await house.store.commit({ puts: [ledger.put(
+        key, { clear: { inc: (await house.incarnation()).incarnation, upload: "x" } },
+      )] });
     },
     found: [{ fault: "ledger-row-wrong", subject: OBJECT("kms/large") }],
   },
@@ -254,7 +275,9 @@ const ROW_DAMAGE: readonly Damage[] = [
     what: "a ledger row without blob and without owner",
     plant: async (house) => {
       const { ledger } = house.room.tables;
-      await house.store.commit({ puts: [ledger.put(ledger.key("l", "0".repeat(32)), { clear: { inc: (await house.incarnation()).incarnation } })] });
+      await house.store.commit({ puts: [ledger.put(
+        ledger.key("l", "0".repeat(32)), { clear: { inc: (await house.incarnation()).incarnation } },
+      )] });
     },
     found: [{ fault: "ledger-row-unowned", subject: /^blob 0{32}$/ }],
   },
@@ -267,7 +290,13 @@ const ROW_DAMAGE: readonly Damage[] = [
       const key = ledger.key("g", "000001767225600000".slice(-15), id);
       await house.store.commit({ puts: [ledger.put(key, { clear: { kind: "segment", inc, segment: id, at: "blob" } })] });
     },
-    found: [{ fault: "owner-not-one", subject: /^piece [0-9a-f]{32}$/, detail: /waits for the sweep, but belongs to s3:\/\/bucket\/kms\/large/ }],
+    found: [
+      {
+        fault: "owner-not-one",
+        subject: /^piece [0-9a-f]{32}$/,
+        detail: /waits for the sweep, but belongs to s3:\/\/bucket\/kms\/large/,
+      },
+    ],
   },
   {
     what: "two objects with one body",
@@ -278,7 +307,11 @@ const ROW_DAMAGE: readonly Damage[] = [
     found: [
       { fault: "size-wrong", subject: OBJECT("kms/small") },
       { fault: "does-not-open", subject: OBJECT("kms/small") },
-      { fault: "owner-not-one", subject: /^piece/, detail: /kms\/large version null and to s3:\/\/bucket\/kms\/small version null/ },
+      {
+        fault: "owner-not-one",
+        subject: /^piece/,
+        detail: /kms\/large version null and to s3:\/\/bucket\/kms\/small version null/,
+      },
       { fault: "body-unowned", subject: /^body/ },
     ],
   },
@@ -287,7 +320,9 @@ const ROW_DAMAGE: readonly Damage[] = [
     plant: async (house) => {
       const { ledger } = house.room.tables;
       const put = ledger.put(ledger.key("x", "y"), { clear: { inc: "" } });
-      await house.store.commit({ puts: [put, { key: Buffer.from([0x99, 1]), bytes: Buffer.from("?") }, { key: Buffer.from([0x01]), bytes: Buffer.from("?") }] });
+      await house.store.commit({ puts: [
+        put, { key: Buffer.from([0x99, 1]), bytes: Buffer.from("?") }, { key: Buffer.from([0x01]), bytes: Buffer.from("?") },
+      ] });
     },
     found: [
       { fault: "ledger-row-unknown", subject: /^ledger row x y$/ },
@@ -374,7 +409,9 @@ const KEY_DAMAGE: readonly Damage[] = [
       const keyId = must(arn.split("/")[1]);
       const rows = await tables.materials.list({ prefix: ["us-east-1", keyId], limit: 10 });
       const old = must(rows.find(({ clear }) => clear.sequence === 0));
-      await house.store.commit({ puts: [tables.materials.put(old.key, { clear: { ...old.clear, wrapped: flipBase64(old.clear.wrapped) } })] });
+      await house.store.commit({ puts: [tables.materials.put(
+        old.key, { clear: { ...old.clear, wrapped: flipBase64(old.clear.wrapped) } },
+      )] });
     },
     found: [{ fault: "material-does-not-open", subject: /^KMS key material us-east-1 / }],
   },
@@ -384,7 +421,9 @@ const KEY_DAMAGE: readonly Damage[] = [
       const { aliases } = house.keys.tables;
       const row = must((await aliases.list({ limit: 1 }))[0]);
       const key = aliases.key("111122223333", "us-east-1", "alias/other");
-      await house.store.commit({ deletes: [row.key], puts: [aliases.put(key, { clear: { ...row.clear, name: "alias/other", keyId: "none" } })] });
+      await house.store.commit({
+        deletes: [row.key], puts: [aliases.put(key, { clear: { ...row.clear, name: "alias/other", keyId: "none" } })],
+      });
     },
     found: [
       { fault: "alias-missing", subject: /^KMS key us-east-1 /, detail: /alias\/letters/ },
@@ -417,12 +456,18 @@ const KEY_DAMAGE: readonly Damage[] = [
     what: "identities that do not agree",
     plant: async (house) => {
       const tables = iamTables(house.room.records);
-      const clear = { accountId: "111122223333", name: "Ada", path: "/", id: "AIDAADA", createdMs: 1, attached: ["arn:aws:iam::aws:policy/ReadOnlyAccess"], groups: ["AGPANONE"], accessKeys: ["AKIANONE"] };
+      const clear = { accountId: "111122223333", name: "Ada", path: "/", id: "AIDAADA", createdMs: 1, attached: [
+        "arn:aws:iam::aws:policy/ReadOnlyAccess",
+      ], groups: ["AGPANONE"], accessKeys: ["AKIANONE"] };
       const user = tables.user.put(tables.user.key("111122223333", "ada"), { clear });
       const stray = tables.accessKeys.put(tables.accessKeys.key("AKIASTRAY"), {
-        clear: { accessKeyId: "AKIASTRAY", accountId: "111122223333", status: "Active", createdMs: 1 }, sealed: Buffer.from("secret"),
+        clear: {
+          accessKeyId: "AKIASTRAY", accountId: "111122223333", status: "Active", createdMs: 1,
+        }, sealed: Buffer.from("secret"),
       });
-      const id = tables.uniqueIds.put(tables.uniqueIds.key("AROANONE"), { clear: { kind: "role", accountId: "111122223333", name: "none" } });
+      const id = tables.uniqueIds.put(
+        tables.uniqueIds.key("AROANONE"), { clear: { kind: "role", accountId: "111122223333", name: "none" } },
+      );
       await house.store.commit({ puts: [user, stray, id] });
     },
     found: [
@@ -450,7 +495,9 @@ function compare(findings: readonly Finding[], { found }: Damage): void {
   const rest = [...findings];
   const lines = findings.map((finding) => JSON.stringify(finding)).join("\n");
   for (const { fault, subject, detail, repairable } of found.filter((wanted) => wanted.fault !== "*")) {
-    const at = rest.findIndex((finding) => finding.Fault === fault && subject.test(finding.Subject) && (detail?.test(finding.Detail) ?? true));
+    const at = rest.findIndex(
+      (finding) => finding.Fault === fault && subject.test(finding.Subject) && (detail?.test(finding.Detail) ?? true),
+    );
     assert.ok(at >= 0, `${fault} ${String(subject)} is not among:\n${lines}`);
     assert.equal(rest[at]?.State === "REPAIRABLE", repairable === true, `${fault}: ${rest[at]?.State ?? "FOUND"}`);
     rest.splice(at, 1);
@@ -482,7 +529,9 @@ test("every row of every table that is flipped is named", async () => {
     const { bytes } = must((await house.store.get([row.key]))[0]);
     await house.flipRow(row.key);
     const { findings } = await house.verify({ quick: true });
-    assert.ok(findings.some(({ Fault, Detail }) => Fault === "row-damaged" && Detail.includes(row.key.toString("hex"))), `space ${space}`);
+    assert.ok(
+      findings.some(({ Fault, Detail }) => Fault === "row-damaged" && Detail.includes(row.key.toString("hex"))), `space ${space}`,
+    );
     await house.store.commit({ puts: [{ key: row.key, bytes }] });
   }
   assert.deepEqual((await house.verify({ quick: true })).findings, []);
@@ -497,7 +546,13 @@ test("a blob that no row knows is a leftover: repaired by giving it to the sweep
   })());
   const found = await house.verify();
   assert.deepEqual(found.findings, [
-    { Severity: "LEFTOVER", Fault: "blob-orphan", Subject: `blob ${id}`, Detail: "no ledger row and no owner, 100 bytes", State: "REPAIRABLE" },
+    {
+      Severity: "LEFTOVER",
+      Fault: "blob-orphan",
+      Subject: `blob ${id}`,
+      Detail: "no ledger row and no owner, 100 bytes",
+      State: "REPAIRABLE",
+    },
   ]);
   assert.equal((await house.verify({ repair: true })).summary.repaired, 1);
   assert.equal(await house.blobs.size(id), 100);
@@ -515,7 +570,9 @@ test("a pending row whose writer is long gone is a leftover; one whose lease run
   await house.store.commit({ puts: [put] });
   assert.deepEqual((await house.verify()).findings, []);
   house.clock.advance(DAY_MS);
-  assert.deepEqual((await house.verify()).findings.map(({ Severity, Fault }) => [Severity, Fault]), [["LEFTOVER", "pending-stale"]]);
+  assert.deepEqual(
+    (await house.verify()).findings.map(({ Severity, Fault }) => [Severity, Fault]), [["LEFTOVER", "pending-stale"]],
+  );
 });
 
 test("a blob whose ledger row is lost survives: repaired before the orphan search comes twice", async () => {

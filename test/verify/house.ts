@@ -17,7 +17,9 @@ export const LARGE = 3 * CHUNK + 17;
 
 const customerKey = Buffer.alloc(32, 7);
 const md5 = (await import("node:crypto")).createHash("md5").update(customerKey).digest("base64");
-export const CUSTOMER = { SSECustomerAlgorithm: "AES256", SSECustomerKey: customerKey.toString("base64"), SSECustomerKeyMD5: md5 };
+export const CUSTOMER = {
+  SSECustomerAlgorithm: "AES256", SSECustomerKey: customerKey.toString("base64"), SSECustomerKeyMD5: md5,
+};
 
 export interface Checked {
   readonly findings: readonly Finding[];
@@ -44,7 +46,9 @@ export class House extends World {
     await this.bucket();
     const key = await this.key();
     await this.kms("CreateAlias", { AliasName: "alias/letters", TargetKeyId: key });
-    await this.kms("CreateGrant", { KeyId: key, GranteePrincipal: `arn:aws:iam::${HOME}:root`, Operations: ["Decrypt"], Name: "one" });
+    await this.kms(
+      "CreateGrant", { KeyId: key, GranteePrincipal: `arn:aws:iam::${HOME}:root`, Operations: ["Decrypt"], Name: "one" },
+    );
     await this.kms("RotateKeyOnDemand", { KeyId: key });
     for (const [mode, input] of modes(key)) {
       await this.put(`${mode}/empty`, Buffer.alloc(0), input);
@@ -81,8 +85,12 @@ export class House extends World {
     const Parts = [];
     for (const [at, size] of sizes.entries()) {
       const body = pattern(size, at + 1);
-      const out = await this.s3("UploadPart", { Bucket: "bucket", Key, UploadId, PartNumber: at + 1, ...customer, ...pick(create) }, { body });
-      Parts.push({ PartNumber: at + 1, ETag: out["ETag"], ...("ChecksumSHA256" in out ? { ChecksumSHA256: out["ChecksumSHA256"] } : {}) });
+      const out = await this.s3(
+        "UploadPart", { Bucket: "bucket", Key, UploadId, PartNumber: at + 1, ...customer, ...pick(create) }, { body },
+      );
+      Parts.push({
+        PartNumber: at + 1, ETag: out["ETag"], ...("ChecksumSHA256" in out ? { ChecksumSHA256: out["ChecksumSHA256"] } : {}),
+      });
     }
     await this.s3("CompleteMultipartUpload", { Bucket: "bucket", Key, UploadId, MultipartUpload: { Parts } });
     return String(UploadId);
@@ -136,7 +144,9 @@ const pick = (create: object): object => ("ChecksumAlgorithm" in create ? { Chec
 
 export const modes = (key: string): [string, object][] => [
   ["s3", { ServerSideEncryption: "AES256" }],
-  ["kms", { ServerSideEncryption: "aws:kms", SSEKMSKeyId: key, SSEKMSEncryptionContext: Buffer.from('{"a":"b"}').toString("base64") }],
+  ["kms", {
+    ServerSideEncryption: "aws:kms", SSEKMSKeyId: key, SSEKMSEncryptionContext: Buffer.from('{"a":"b"}').toString("base64"),
+  }],
   ["bucket-key", { ServerSideEncryption: "aws:kms", SSEKMSKeyId: key, BucketKeyEnabled: true }],
   ["dsse", { ServerSideEncryption: "aws:kms:dsse", SSEKMSKeyId: key }],
   ["sse-c", CUSTOMER],
