@@ -115,14 +115,22 @@ async function sendFile(handle: FileHandle, size: number, response: ServerRespon
     const piece = await read;
     reads.shift();
     readAhead();
-    const taken = new Promise<void>((resolve) => {
-      response.write(piece, () => resolve());
-      response.once("close", resolve);
-    });
-    await taken;
-    response.removeAllListeners("close");
+    await taken(piece, response);
+    if (response.destroyed) break;
     if (piece.buffer.byteLength === PIECE_BYTES) free.push(Buffer.from(piece.buffer));
   }
+}
+
+/** Until the kernel has the piece, or the client is gone. */
+function taken(piece: Buffer, response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off("close", done);
+      resolve();
+    };
+    response.on("close", done);
+    response.write(piece, done);
+  });
 }
 
 async function readPiece(handle: FileHandle, at: number, size: number): Promise<Buffer> {

@@ -3,11 +3,10 @@
  * not grow with the object. Every MiB carries its number, and every byte that comes back is compared.
  */
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import { expectOk } from "../src/wire/client.js";
 import type { Settings } from "./arguments.js";
 import { inParallel, MIB } from "./contract.js";
+import { inDirectory } from "./directories.js";
 import { WrongAnswer } from "./load.js";
 import { makeBuckets, targetOf } from "./modes.js";
 import { MemoryWatch, privateBytes, processorMs } from "./processes.js";
@@ -19,20 +18,12 @@ const PART_MIB = 64;
 const PARTS_AT_ONCE = 4;
 
 /** @returns a Markdown table */
-export async function largeObject(settings: Settings): Promise<string> {
-  const directory = mkdtempSync(join(settings.directory, "coffer-bench-"));
-  let subject: Subject | undefined;
-  try {
-    subject = await startCoffer({ name: "coffer", directory, workers: settings.workers });
-    const rows = await walk(subject);
-    const ending = subject;
-    subject = undefined;
-    await ending.stop();
+export function largeObject(settings: Settings): Promise<string> {
+  return inDirectory(settings.directory, async (directory) => {
+    const subject = await startCoffer({ name: "coffer", directory, workers: settings.workers });
+    const rows = await walk(subject).finally(() => subject.stop());
     return markdown(["5 GiB, SSE-S3", "MB/s", "server CPU s", "peak MiB", "MiB when idle before"], rows);
-  } finally {
-    await subject?.stop();
-    rmSync(directory, { recursive: true, force: true });
-  }
+  });
 }
 
 async function walk(subject: Subject): Promise<string[][]> {

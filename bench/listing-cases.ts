@@ -26,9 +26,11 @@ export const listingGroups = (): Group[] => [SMALL, LARGE].map(listingGroup);
 
 function listingGroup(keys: number): Group {
   const title = `LIST 1000 of ${keys}`;
+  let sorted: string[] | undefined;
+  const order = (): string[] => (sorted ??= sortedKeys(keys));
   const cases = CONCURRENCIES.flatMap((concurrency) => [
-    listCase({ keys, concurrency, delimiter: false }, title),
-    listCase({ keys, concurrency, delimiter: true }, title),
+    listCase({ keys, concurrency, delimiter: false, order }, title),
+    listCase({ keys, concurrency, delimiter: true, order }, title),
   ]);
   return {
     name: title,
@@ -68,9 +70,11 @@ interface Kind {
   readonly keys: number;
   readonly concurrency: number;
   readonly delimiter: boolean;
+  /** All keys, sorted. */
+  order(): string[];
 }
 
-function listCase({ keys, concurrency, delimiter }: Kind, title: string): Case {
+function listCase({ keys, concurrency, delimiter, order }: Kind, title: string): Case {
   const name = `${title} · c=${concurrency}`;
   return {
     name: delimiter ? `${name} · delimiter` : name,
@@ -79,7 +83,7 @@ function listCase({ keys, concurrency, delimiter }: Kind, title: string): Case {
     client: "wrk",
     quick: concurrency === 1 && keys === SMALL,
     async load(subject, _run, seconds): Promise<Load> {
-      const sorted = delimiter ? [] : sortedKeys(keys);
+      const sorted = delimiter ? [] : order();
       const placeOf = (i: number): number => Math.floor((i * (keys - PAGE - 1)) / PLACES);
       const places = delimiter ? [undefined] : Array.from({ length: PLACES }, (_, i) => placeOf(i));
       const targets: string[] = [];

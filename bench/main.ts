@@ -21,6 +21,8 @@ const OTHERS: readonly { name: string; long: boolean; run(settings: Settings): P
   { name: "start", long: false, run: startTime },
 ];
 
+// Servers and directories go with this process: see the listeners of "exit".
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130));
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {

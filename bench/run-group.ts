@@ -2,14 +2,14 @@
  * One group: starts the floor and Coffer, each on an empty directory of its own, warms them, then measures in rounds
  * (floor, Coffer, floor, Coffer, …) so that whatever else the machine does falls on all alike. Figures are medians.
  */
-import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Settings } from "./arguments.js";
 import type { Case, Group } from "./contract.js";
 import { cryptoLimit } from "./crypto-limit.js";
+import { inDirectory } from "./directories.js";
 import { median, WrongAnswer, type Load, type Measured } from "./load.js";
 import { MemoryWatch, processorMs } from "./processes.js";
-import { startCoffer, startFloor, type Subject } from "./server.js";
+import { startCoffer, startFloor, type StartOptions, type Subject } from "./server.js";
 import { runSockets } from "./sockets.js";
 import type { Row } from "./table.js";
 import { runWrk } from "./wrk.js";
@@ -28,25 +28,28 @@ interface Sample extends Measured {
   readonly processorMs: number;
 }
 
-export async function runGroup(group: Group, chosen: readonly Case[], settings: Settings): Promise<GroupResult> {
-  const directory = mkdtempSync(join(settings.directory, "coffer-bench-"));
-  const subjects: Subject[] = [];
-  try {
-    const { workers } = settings;
-    subjects.push(await startFloor({ name: "floor", directory: join(directory, "floor"), workers }));
-    subjects.push(await startCoffer({ name: "coffer", directory: join(directory, "coffer"), workers }));
-    if (settings.against !== undefined) {
-      const other = { name: "against", build: settings.against, directory: join(directory, "against"), workers };
-      subjects.push(await startCoffer(other));
+export function runGroup(group: Group, chosen: readonly Case[], settings: Settings): Promise<GroupResult> {
+  return inDirectory(settings.directory, async (directory) => {
+    const subjects: Subject[] = [];
+    try {
+      for (const starting of subjectsIn(directory, settings)) subjects.push(await starting());
+      for (const subject of subjects) await group.prepare(subject, chosen);
+      const result = await measure(chosen, subjects, settings);
+      for (const subject of subjects.splice(0)) await subject.stop();
+      return result;
+    } finally {
+      await Promise.allSettled(subjects.map((subject) => subject.stop()));
     }
-    for (const subject of subjects) await group.prepare(subject, chosen);
-    const result = await measure(chosen, subjects, settings);
-    for (const subject of subjects.splice(0)) await subject.stop();
-    return result;
-  } finally {
-    await Promise.allSettled(subjects.map((subject) => subject.stop()));
-    rmSync(directory, { recursive: true, force: true });
-  }
+  });
+}
+
+function subjectsIn(directory: string, { workers, against }: Settings): (() => Promise<Subject>)[] {
+  const at = (name: string): StartOptions => ({ name, directory: join(directory, name), workers });
+  return [
+    () => startFloor(at("floor")),
+    () => startCoffer(at("coffer")),
+    ...(against === undefined ? [] : [() => startCoffer({ ...at("against"), build: against })]),
+  ];
 }
 
 async function measure(chosen: readonly Case[], subjects: readonly Subject[], settings: Settings): Promise<GroupResult> {

@@ -1,8 +1,7 @@
 /** From the start of the process to the moment it says that it is ready, and to the first answer. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import { expectOk } from "../src/wire/client.js";
 import type { Settings } from "./arguments.js";
+import { inDirectory } from "./directories.js";
 import { median } from "./load.js";
 import { privateBytes } from "./processes.js";
 import { startCoffer } from "./server.js";
@@ -23,13 +22,10 @@ export async function startTime(settings: Settings): Promise<string> {
     const fresh: Start[] = [];
     const again: Start[] = [];
     for (let i = 0; i < STARTS; i++) {
-      const directory = mkdtempSync(join(settings.directory, "coffer-bench-"));
-      try {
+      await inDirectory(settings.directory, async (directory) => {
         fresh.push(await startOnce(directory, workers));
         again.push(await startOnce(directory, workers));
-      } finally {
-        rmSync(directory, { recursive: true, force: true });
-      }
+      });
     }
     rows.push(rowOf(`${workers} workers, new store`, fresh), rowOf(`${workers} workers, existing store`, again));
   }
