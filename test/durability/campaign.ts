@@ -30,8 +30,8 @@ export interface CampaignOptions {
   readonly kills: number;
   readonly place: Place;
   readonly clients?: number;
-  /** Longest load before a kill. */
-  readonly loadMs?: number;
+  /** Calls that are answered before a kill, on average. */
+  readonly callsAKill?: number;
   /** performance.now() when no further round begins. */
   readonly until?: number;
 }
@@ -52,7 +52,10 @@ export interface Figures {
 export const noFigures = (): Figures => ({ kills: 0, calls: 0, answered: 0, cutOff: 0, acknowledged: 0, orphans: 0, rounds: 0 });
 
 const CLIENTS = 4;
-const LOAD_MS = 900;
+const CALLS_A_KILL = 60;
+const LONGEST_LOAD_MS = 10_000;
+/** A kill comes up to so long after an answer: longer than most calls take. */
+const SPREAD_MS = 60;
 
 /** @throws Error with seed, round and history when something is lost, torn or left over */
 export async function campaign(options: CampaignOptions): Promise<Figures> {
@@ -124,7 +127,7 @@ class Campaign {
 
   /** Load, kill, and a server that runs again. */
   async #killOnce(client: WireClient, registers: Registers): Promise<WireClient> {
-    const { clients = CLIENTS, loadMs = LOAD_MS, place } = this.#options;
+    const { clients = CLIENTS, callsAKill = CALLS_A_KILL, place } = this.#options;
     const server = this.#server;
     if (server === undefined) throw new Error("no server");
     const many: readonly (readonly [number, Way])[] = [[6, "under load"], [2, "while draining"], [2, "while starting"]];
@@ -133,11 +136,12 @@ class Campaign {
     const target = targetOf(client);
     const working = Array.from({ length: clients }, (_, at) => this.#load.client(at, target));
     const setting = registers.work(client, () => isOver);
-    await pause(20 + this.#random.below(loadMs));
+    await this.#load.answered(1 + this.#random.below(2 * callsAKill), LONGEST_LOAD_MS);
+    await pause(this.#random.below(SPREAD_MS));
     this.#figures.kills++;
     if (this.#way === "one worker") {
       server.killWorker((count) => this.#random.below(count));
-      await pause(this.#random.below(loadMs));
+      await this.#load.answered(1 + this.#random.below(4 * callsAKill), LONGEST_LOAD_MS);
     } else {
       if (this.#way === "while draining") {
         server.drain();

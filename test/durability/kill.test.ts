@@ -16,7 +16,8 @@ for (const [workers, kills] of [[1, 8], [2, 7], [4, 5]] as const) {
   test(`${kills} kills of a server with ${workers} worker${workers === 1 ? "" : "s"} (seed ${SEED})`, async (context) => {
     const directory = mkdtempSync(join(tmpdir(), "coffer-kill-"));
     try {
-      const figures = await campaign({ seed: SEED, kills, loadMs: 500, place: { directory, workers, port: await freePort() } });
+      const place = { directory, workers, port: await freePort() };
+      const figures = await campaign({ seed: SEED, kills, callsAKill: 25, place });
       context.diagnostic(JSON.stringify(figures));
       assert.ok(figures.kills >= kills && figures.acknowledged > 0);
       // A blob is announced before it is written, so the ledger names whatever a kill leaves.

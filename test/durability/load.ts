@@ -46,6 +46,12 @@ export class Load {
     this.#stopped = true;
   }
 
+  /** Resolves when so many calls have been answered since `take`, whatever the machine's pace. */
+  async answered(count: number, withinMs: number): Promise<void> {
+    const deadline = performance.now() + withinMs;
+    while (this.#observed.length < count && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+
   /** What was observed since it was asked last. */
   take(): Observed[] {
     const taken = this.#observed;
