@@ -186,7 +186,7 @@ export const CHECKLIST_EVIDENCE: Readonly<Record<keyof typeof CHECKLIST, Answer>
     ...at("attacks/limits", "idle connections, half-sent heads and half-sent bodies cost little and go away"),
     ...at("attacks/greedy", "a storm of KMS calls is answered call by call, or told to slow down; memory stays"),
     ...at("policy/work", "a policy and a header written against each other are a Deny, within a fraction of a second"),
-    ...at("attacks/greedy", "a flood of open uploads, each with a part, costs rows on disk and no memory; it is listed in pages"),
+    ...at("attacks/greedy", "a flood of open uploads, each with a part, costs little memory and is listed in pages"),
     ...at("objects/integrity", "ten thousand uploads under way do not keep garbage from being swept"),
   ],
   39: at(
