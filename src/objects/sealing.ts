@@ -48,8 +48,9 @@ export async function storeBody(room: Room, source: BodySource, target: SealTarg
   const id = segmentId.toString("hex");
   const sealer = segmentSealer({ segmentId, bucketId: target.inc, dataKeys: target.dataKeys.bytes });
   const base = { id, prefixes: sealer.prefixes.toString("base64"), suite: DEFAULT_SUITE.id };
-  const pieces = limited(source.bytes, target.maxBytes)[Symbol.asyncIterator]();
-  const small = await readSmall(pieces, room.settings.limits.inlineBytes);
+  const pieces = source.bytes[Symbol.asyncIterator]();
+  const { maxBytes } = target;
+  const small = await readSmall(pieces, room.settings.limits.inlineBytes, maxBytes);
   if (small.ended) {
     const sealed = sealer.sealAll(small.bytes);
     small.bytes.fill(0);
@@ -63,7 +64,7 @@ export async function storeBody(room: Room, source: BodySource, target: SealTarg
   }
   const pending = await announce(room, id, pieces);
   try {
-    const storedBytes = await room.blobs.put(id, sealer.seal(renewing(pending, small.bytes, pieces)), target.signal);
+    const storedBytes = await room.blobs.put(id, sealer.seal(renewing(pending, { first: small.bytes, rest: pieces, maxBytes })), target.signal);
     const result = source.result();
     // INVARIANT: what is stored is as long as what was read, sealed. A byte lost between them must not become an object.
     const expectedBytes = sealedSize(result.sizeBytes, shapeOf({ dataKeys: target.dataKeys.bytes }));
@@ -90,37 +91,53 @@ async function announce(room: Room, id: string, pieces: AsyncIterator<Uint8Array
   }
 }
 
-async function* limited(bytes: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<Uint8Array> {
-  let size = 0;
-  for await (const piece of bytes) {
-    size += piece.length;
-    if (size > maxBytes) throw entityTooLarge(size, maxBytes);
-    yield piece;
-  }
+/** @throws ServiceError EntityTooLarge */
+function checkSize(sizeBytes: number, maxBytes: number): void {
+  if (sizeBytes > maxBytes) throw entityTooLarge(sizeBytes, maxBytes);
 }
 
-/** Reads until the end, or until more than `limit` bytes are there. */
-async function readSmall(pieces: AsyncIterator<Uint8Array>, limit: number): Promise<{ bytes: Buffer; ended: boolean }> {
-  const parts: Uint8Array[] = [];
+/** Reads until the end, or until more than `limit` bytes are there; closes the source when it throws. */
+async function readSmall(
+  pieces: AsyncIterator<Uint8Array>,
+  limit: number,
+  maxBytes: number,
+): Promise<{ readonly bytes: Buffer; readonly ended: boolean }> {
+  const parts: Buffer[] = [];
   let size = 0;
   for (;;) {
     const next = await pieces.next();
-    if (next.done === true) return { bytes: Buffer.concat(parts, size), ended: true };
+    if (next.done === true) return { bytes: joined(parts, size), ended: true };
+    size += next.value.length;
+    if (size > maxBytes) await pieces.return?.();
+    checkSize(size, maxBytes);
     // Copied: the source may use its buffer again for the next piece.
     parts.push(Buffer.from(next.value));
-    size += next.value.length;
-    if (size > limit) return { bytes: Buffer.concat(parts, size), ended: false };
+    if (size > limit) return { bytes: joined(parts, size), ended: false };
   }
 }
 
+function joined(parts: readonly Buffer[], size: number): Buffer {
+  const [first] = parts;
+  return parts.length === 1 && first !== undefined ? first : Buffer.concat(parts, size);
+}
+
+interface LongBody {
+  readonly first: Buffer;
+  readonly rest: AsyncIterator<Uint8Array>;
+  readonly maxBytes: number;
+}
+
 /** The first bytes, then the rest; the lease is renewed on the way, and the source closed whatever happens. */
-async function* renewing(pending: PendingBlob, first: Buffer, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* renewing(pending: PendingBlob, { first, rest, maxBytes }: LongBody): AsyncGenerator<Uint8Array> {
   let ended = false;
+  let size = first.length;
   try {
     yield first;
     for (;;) {
       const next = await rest.next();
       if (next.done === true) break;
+      size += next.value.length;
+      checkSize(size, maxBytes);
       await pending.renew();
       yield next.value;
     }

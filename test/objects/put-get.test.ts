@@ -77,6 +77,33 @@ test("a body that does not verify leaves no object and no blob", async () => {
   }
 });
 
+/** A body that says nothing of its length, as a browser form's. */
+class UndeclaredBody extends TestBody {
+  override readonly declaredSizeBytes = undefined;
+  closed = false;
+  override async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
+    try {
+      yield* super[Symbol.asyncIterator]();
+    } finally {
+      this.closed = true;
+    }
+  }
+}
+
+test("a body that grows over the limit on the way is closed, and leaves no object and no blob", async () => {
+  for (const maxPutBytes of [1000, 120_000]) {
+    const world = new World({ limits: { maxPutBytes } });
+    await world.bucket();
+    for (const size of [maxPutBytes + 1, maxPutBytes + 100_000]) {
+      const body = new UndeclaredBody(pattern(size), { pieceBytes: 30_000 });
+      await refused(world.put("k", body), "EntityTooLarge");
+      assert.ok(body.closed, `${size}`);
+      await refused(world.get("k"), "NoSuchKey");
+      assert.deepEqual(await world.blobs.list(undefined, 10), []);
+    }
+  }
+});
+
 test("an overwrite replaces, the old blob becomes garbage", async () => {
   const world = new World();
   await world.bucket();
