@@ -2,7 +2,7 @@
  * `npm run bench`: measures a real server, beside the floor program, and prints a Markdown table. Any error and any wrong
  * byte ends it with 1. How to read the figures: docs/performance.md.
  */
-import { arch, cpus, platform, totalmem } from "node:os";
+import { arch, cpus, loadavg, platform, totalmem } from "node:os";
 import { isChosen, parseArguments, USAGE, type Settings } from "./arguments.js";
 import type { Group } from "./contract.js";
 import { WrongAnswer } from "./load.js";
@@ -84,5 +84,7 @@ function machine(): string {
   const [processor] = cpus();
   const model = processor?.model ?? "unknown processor";
   const gib = Math.round(totalmem() / 1024 ** 3);
-  return `${cpus().length} × ${model}, ${gib} GiB, ${platform()} ${arch()}, Node.js ${process.versions.node}`;
+  // Whether others were at work: above a tenth of the cores, rates and latencies say little.
+  const before = loadavg()[0]?.toFixed(2) ?? "";
+  return `${cpus().length} × ${model}, ${gib} GiB, ${platform()} ${arch()}, Node.js ${process.versions.node}, load before ${before}`;
 }
