@@ -114,21 +114,34 @@ interface Entry {
   readonly VersionId?: string;
 }
 
-/** Each entry is a deletion of its own. */
+/**
+ * Each entry is a deletion of its own. Of entries that are alike, those behind are the refused ones: they come later, when
+ * the bucket may be gone.
+ */
 function deletions(base: Moment, ok: Shown | undefined): Moment[] {
   const { Objects } = base.action.input["Delete"] as { readonly Objects: readonly Entry[] };
   const deleted = ((ok?.["Deleted"] ?? []) as readonly Shown[]).values();
-  const errors = [...((ok?.["Errors"] ?? []) as readonly Shown[])];
-  return Objects.map(({ Key, VersionId }): Moment => {
+  const refused = refusals(Objects, (ok?.["Errors"] ?? []) as readonly Shown[]);
+  return Objects.map(({ Key, VersionId }, at): Moment => {
     const input = { Bucket: base.action.input["Bucket"], Key, ...(VersionId === undefined ? {} : { VersionId }) };
     const moment = { ...base, action: { name: "DeleteObject", input } };
     if (ok === undefined) return moment;
-    const failed = errors.findIndex((error) => error["Key"] === Key);
-    if (failed >= 0) return { ...moment, answer: { error: String(errors.splice(failed, 1)[0]?.["Code"]) } };
+    const error = refused.get(at);
+    if (error !== undefined) return { ...moment, answer: { error } };
     const { DeleteMarker, DeleteMarkerVersionId, VersionId: named } = deleted.next().value ?? {};
     const marker = DeleteMarker === true ? { DeleteMarker } : {};
     return { ...moment, answer: { ok: { ...marker, ...idOf(named ?? DeleteMarkerVersionId) } } };
   });
+}
+
+/** Error code by place of the entry. */
+function refusals(entries: readonly Entry[], errors: readonly Shown[]): ReadonlyMap<number, string> {
+  const refused = new Map<number, string>();
+  for (const { Key, VersionId, Code } of errors.toReversed()) {
+    const at = entries.findLastIndex((entry, i) => entry.Key === Key && entry.VersionId === VersionId && !refused.has(i));
+    if (at >= 0) refused.set(at, String(Code));
+  }
+  return refused;
 }
 
 const idOf = (VersionId: unknown): Shown => (VersionId === undefined ? {} : { VersionId });

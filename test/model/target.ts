@@ -36,7 +36,7 @@ const SHOWN: Readonly<Record<string, (out: Out, body: Buffer | undefined) => Sho
   DeleteObject: (out) => ({ ...ids(out), ...(out["DeleteMarker"] === true ? { DeleteMarker: true } : {}) }),
   DeleteObjects: (out) => ({
     Deleted: rows(out["Deleted"]),
-    Errors: rows(out["Errors"]).map(({ Key, Code }) => ({ Key, Code })),
+    Errors: rows(out["Errors"]).map(({ Key, VersionId, Code }) => ({ Key, VersionId, Code })),
   }),
   PutObjectTagging: ids,
   DeleteObjectTagging: ids,
