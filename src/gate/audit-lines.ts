@@ -4,7 +4,7 @@
  * from one file of a process to its next, so that a missing line, or a missing file, is seen.
  * FORMAT: docs/spec/audit.md §1, §3.
  */
-import type { Clock } from "../lib/clock.js";
+import { isoSeconds, type Clock } from "../lib/clock.js";
 import type { AuditRecord } from "./audit.js";
 
 /** One line as stored, without its line feed. */
@@ -57,9 +57,10 @@ export class AuditNumbering {
   }
 
   next(record: AuditRecord): { readonly recordedMs: number; readonly text: string } {
-    this.nowMs();
-    const recordedTime = new Date(this.#recordedMs).toISOString();
-    const text = JSON.stringify({ sequence: this.#sequence, recordedTime, ...record });
+    const ms = this.nowMs();
+    const recordedTime = `${isoSeconds(ms)}.${String(ms % 1000).padStart(3, "0")}Z`;
+    const members = JSON.stringify(record).slice(1);
+    const text = `{"sequence":${this.#sequence},"recordedTime":"${recordedTime}"${members === "}" ? "" : ","}${members}`;
     this.#sequence += 1;
     return { recordedMs: this.#recordedMs, text };
   }

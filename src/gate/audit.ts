@@ -3,6 +3,7 @@
  * reference; AWS KMS "Logging AWS KMS API calls". Coffer adds `sequence` (per file) and, on KMS calls made by S3,
  * `additionalEventData.s3RequestId`.
  */
+import { isoSeconds } from "../lib/clock.js";
 import { ServiceError } from "../lib/errors.js";
 import { uuid } from "../lib/ids.js";
 import type { Principal } from "../policy/types.js";
@@ -19,8 +20,9 @@ export type AuditRecord = Readonly<Record<string, unknown>>;
 /** Builds and writes the lines of one call. */
 export class CallAudit {
   readonly #sink: AuditSink;
-  readonly #eventId = uuid();
-  #notes: AuditNotes = {};
+  /** In order; later ones win. */
+  readonly #notes: AuditNotes[] = [];
+  #eventId: string | undefined;
   #written = false;
 
   constructor(sink: AuditSink) {
@@ -28,19 +30,13 @@ export class CallAudit {
   }
 
   annotate(notes: AuditNotes): void {
-    this.#notes = {
-      ...this.#notes,
-      ...notes,
-      ...merged("requestParameters", this.#notes, notes),
-      ...merged("responseElements", this.#notes, notes),
-      ...merged("additionalEventData", this.#notes, notes),
-    };
+    this.#notes.push(notes);
   }
 
   /** The line of success, once. */
   success(subject: AuditSubject): void {
     if (this.#written) return;
-    this.#sink.append(buildRecord(subject, this.#eventId, this.#notes));
+    this.#sink.append(this.#record(subject));
     // INVARIANT: only now. A call whose line was refused may try to commit again, or has other commits under way.
     this.#written = true;
   }
@@ -48,18 +44,16 @@ export class CallAudit {
   /** The line of failure; after a success line it carries the same eventID and so corrects it. */
   failure(subject: AuditSubject, error: unknown): void {
     const known = error instanceof ServiceError;
-    this.#sink.append({
-      ...buildRecord(subject, this.#eventId, this.#notes),
-      errorCode: known ? error.code : "InternalFailure",
-      errorMessage: known ? error.message : "An internal error occurred.",
-      responseElements: null,
-    });
+    const record = this.#record(subject);
+    record["errorCode"] = known ? error.code : "InternalFailure";
+    record["errorMessage"] = known ? error.message : "An internal error occurred.";
+    record["responseElements"] = null;
+    this.#sink.append(record);
   }
-}
 
-function merged(member: "requestParameters" | "responseElements" | "additionalEventData", old: AuditNotes, more: AuditNotes): AuditNotes {
-  const value = { ...old[member], ...more[member] };
-  return Object.keys(value).length === 0 ? {} : { [member]: value };
+  #record(subject: AuditSubject): Record<string, unknown> {
+    return buildRecord(subject, (this.#eventId ??= uuid()), this.#notes);
+  }
 }
 
 /** What a record is about. */
@@ -72,56 +66,73 @@ export interface AuditSubject {
   readonly parentRequestId: string | undefined;
 }
 
-function buildRecord(subject: AuditSubject, eventID: string, notes: AuditNotes): Record<string, unknown> {
+type Members = Record<string, unknown>;
+
+/** Members are written in this order. */
+function buildRecord(subject: AuditSubject, eventID: string, notes: readonly AuditNotes[]): Members {
   const { call, operation, parentRequestId } = subject;
   const via = call.viaService === undefined ? undefined : "s3.amazonaws.com";
-  const parameters = { ...requestParameters(subject), ...notes.requestParameters };
-  const extra = { ...notes.additionalEventData, ...(parentRequestId === undefined ? {} : { s3RequestId: parentRequestId }) };
+  const parameters = requestParameters(subject);
+  const elements: Members = {};
+  const extra: Members = {};
+  let resources: AuditNotes["resources"];
+  for (const note of notes) {
+    Object.assign(parameters, note.requestParameters);
+    Object.assign(elements, note.responseElements);
+    Object.assign(extra, note.additionalEventData);
+    resources = note.resources ?? resources;
+  }
+  if (parentRequestId !== undefined) extra["s3RequestId"] = parentRequestId;
   const dataEvent = call.service === "s3" && "key" in parameters;
-  return {
+  const record: Members = {
     eventVersion: "1.08",
     userIdentity: userIdentity(call.principal, via),
-    eventTime: new Date(call.nowMs).toISOString().replace(/\.\d{3}Z$/, "Z"),
+    eventTime: `${isoSeconds(call.nowMs)}Z`,
     eventSource: `${call.service === "s3-control" ? "s3" : call.service}.amazonaws.com`,
     eventName: call.operation,
     awsRegion: call.region,
     sourceIPAddress: via ?? call.sourceIp ?? "",
     userAgent: via ?? subject.userAgent ?? "",
-    requestParameters: Object.keys(parameters).length === 0 ? null : parameters,
-    responseElements: notes.responseElements ?? null,
-    ...(Object.keys(extra).length === 0 ? {} : { additionalEventData: extra }),
-    requestID: call.requestId,
-    eventID,
-    readOnly: operation.readOnly ?? /^(Get|List|Head|Describe)/.test(call.operation),
-    ...(notes.resources === undefined ? {} : { resources: notes.resources }),
-    eventType: "AwsApiCall",
-    managementEvent: !dataEvent,
-    recipientAccountId: call.principal.accountId ?? "",
-    eventCategory: dataEvent ? "Data" : "Management",
+    requestParameters: isEmpty(parameters) ? null : parameters,
+    responseElements: isEmpty(elements) ? null : elements,
   };
+  if (!isEmpty(extra)) record["additionalEventData"] = extra;
+  record["requestID"] = call.requestId;
+  record["eventID"] = eventID;
+  record["readOnly"] = operation.readOnly ?? /^(Get|List|Head|Describe)/.test(call.operation);
+  if (resources !== undefined) record["resources"] = resources;
+  record["eventType"] = "AwsApiCall";
+  record["managementEvent"] = !dataEvent;
+  record["recipientAccountId"] = call.principal.accountId ?? "";
+  record["eventCategory"] = dataEvent ? "Data" : "Management";
+  return record;
 }
 
-function userIdentity(principal: Principal, invokedBy: string | undefined): Record<string, unknown> {
-  const common = {
-    ...(principal.arn === undefined ? {} : { arn: principal.arn }),
-    ...(principal.accountId === undefined ? {} : { accountId: principal.accountId }),
-    ...(principal.accessKeyId === undefined ? {} : { accessKeyId: principal.accessKeyId }),
-    ...(principal.userName === undefined ? {} : { userName: principal.userName }),
-    ...(invokedBy === undefined ? {} : { invokedBy }),
-  };
+function isEmpty(members: object): boolean {
+  for (const _name in members) return false;
+  return true;
+}
+
+function userIdentity(principal: Principal, invokedBy: string | undefined): Members {
   switch (principal.type) {
     case "Anonymous":
       return { type: "AWSAccount", principalId: "", accountId: "anonymous" };
     case "Service":
       return { type: "AWSService", invokedBy: principal.service };
     case "Account":
-      return { type: "Root", principalId: principal.accountId, ...common };
+      return named("Root", principal.accountId, principal, invokedBy);
     case "User":
-      return { type: "IAMUser", principalId: principal.userId, ...common };
+      return named("IAMUser", principal.userId, principal, invokedBy);
     case "AssumedRole":
     case "FederatedUser":
-      return { type: principal.type, principalId: principal.userId, ...common };
+      return named(principal.type, principal.userId, principal, invokedBy);
   }
+}
+
+/** JSON leaves out what is undefined. */
+function named(type: string, principalId: string | undefined, principal: Principal, invokedBy: string | undefined): Members {
+  const { arn, accountId, accessKeyId, userName } = principal;
+  return { type, principalId, arn, accountId, accessKeyId, userName, invokedBy };
 }
 
 /** Members that never enter a record, whatever their type: secrets, and what is sealed at rest. */
@@ -151,22 +162,36 @@ function ownParameters(operation: AnyOperation, input: object): Readonly<Record<
   }
 }
 
-function requestParameters(subject: AuditSubject): Record<string, unknown> {
+/** A fresh object. */
+function requestParameters(subject: AuditSubject): Members {
   const { operation, input, call } = subject;
   const own = ownParameters(operation, input);
   if (own !== undefined) return { ...own };
-  return call.service === "s3" || call.service === "s3-control" ? s3Parameters(input) : (publicMembers(input) as Record<string, unknown>);
+  return call.service === "s3" || call.service === "s3-control" ? s3Parameters(input) : (publicMembers(input) as Members);
 }
 
 /** S3 records name bucket and key, and the simple members; documents and lists are left out. */
-function s3Parameters(input: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const out: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(input)) {
-    if (NEVER.has(name) || NEVER_S3.has(name) || FINGERPRINT.test(name)) continue;
+function s3Parameters(input: Readonly<Members>): Members {
+  const out: Members = {};
+  for (const name of Object.keys(input)) {
+    const value = input[name];
     if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") continue;
-    out[name === "Bucket" ? "bucketName" : lowerCamel(name)] = value;
+    const shown = s3NameOf(name);
+    if (shown !== undefined) out[shown] = value;
   }
   return out;
+}
+
+/** By member, as it is decided once; decoded inputs have the tables' members and no others. */
+const s3Names = new Map<string, string | undefined>();
+
+/** What a member of S3's inputs is called in a record; undefined where it never enters one. */
+function s3NameOf(name: string): string | undefined {
+  if (!s3Names.has(name)) {
+    const hidden = NEVER.has(name) || NEVER_S3.has(name) || FINGERPRINT.test(name);
+    s3Names.set(name, hidden ? undefined : name === "Bucket" ? "bucketName" : lowerCamel(name));
+  }
+  return s3Names.get(name);
 }
 
 function publicMembers(value: unknown): unknown {
@@ -174,7 +199,7 @@ function publicMembers(value: unknown): unknown {
   if (value instanceof Uint8Array) return undefined;
   if (Array.isArray(value)) return value.map(publicMembers);
   if (typeof value !== "object" || value === null) return value;
-  const out: Record<string, unknown> = {};
+  const out: Members = {};
   for (const [name, member] of Object.entries(value)) {
     if (NEVER.has(name) || member === undefined || member instanceof Uint8Array) continue;
     // Keys of an encryption context are the caller's own: they keep their case.

@@ -42,20 +42,22 @@ export const ACCESS_KEY_ID = /^\w{16,128}$/;
  * @throws ServiceError in the dialect of the service addressed
  */
 export async function authenticate(
-  deps: GateDependencies, incoming: Receiving, routed: RoutedOperation | RoutedForm, nowMs: number,
+  deps: GateDependencies, receiving: Receiving, routed: RoutedOperation | RoutedForm, nowMs: number,
 ): Promise<Authenticated> {
-  if (routed.kind === "form") return authenticateForm(deps, incoming, routed, nowMs);
-  const claimed = await findClaim(deps, incoming, routed, nowMs);
+  if (routed.kind === "form") return authenticateForm(deps, receiving, routed, nowMs);
+  const { incoming } = receiving;
+  const { claim, credential } = await findClaim(deps, incoming, routed, nowMs);
   const { service, operation } = routed;
   const isS3 = service === "s3" || service === "s3-control";
-  const body = isS3 ? undefined : await readFirst(incoming, service, bodyOf(service, operation).limitBytes);
-  return prove(deps, incoming, { ...claimed, routed, body });
+  const body = isS3 ? undefined : await readFirst(receiving, service, bodyOf(service, operation).limitBytes);
+  return prove(deps, incoming, { claim, credential, routed, body });
 }
 
 /** Whose signature it claims to be is asked before the form is read, and again when the form has named the service. */
 async function authenticateForm(
-  deps: GateDependencies, incoming: Receiving, form: RoutedForm, nowMs: number,
+  deps: GateDependencies, receiving: Receiving, form: RoutedForm, nowMs: number,
 ): Promise<Authenticated> {
+  const { incoming } = receiving;
   const scoped = peekScope(incoming.head)?.service;
   const early = scoped === "iam" || scoped === "sts" ? scoped : undefined;
   if (early !== undefined) {
@@ -63,7 +65,7 @@ async function authenticateForm(
     if (claim.kind === "anonymous") throw missingAuthentication(early);
     await findCredential(deps, early, claim, nowMs);
   }
-  const body = await readFirst(incoming, early ?? "sts", early === undefined ? UNSIGNED_FORM_LIMIT_BYTES : FORM_LIMIT_BYTES);
+  const body = await readFirst(receiving, early ?? "sts", early === undefined ? UNSIGNED_FORM_LIMIT_BYTES : FORM_LIMIT_BYTES);
   const routed = routeForm(form, body.bytes, scoped);
   return prove(deps, incoming, { ...(await findClaim(deps, incoming, routed, nowMs)), routed, body });
 }
@@ -96,12 +98,9 @@ function prove(
   const signature = verifySignature(claim, head, { service, secretAccessKey: credential.secretAccessKey, bodySha256: body?.sha256 });
   checkRegion(deps, service, claim);
   const sha256 = head.headers["x-amz-content-sha256"];
-  const authentication: Authentication = {
-    type: claim.kind === "header" ? "REST-HEADER" : "REST-QUERY-STRING",
-    scopeRegion: claim.scope.region,
-    signedAtMs: claim.signedAtMs,
-    ...(typeof sha256 === "string" ? { contentSha256: sha256 } : {}),
-  };
+  const type = claim.kind === "header" ? "REST-HEADER" : "REST-QUERY-STRING";
+  const signed = { type, scopeRegion: claim.scope.region, signedAtMs: claim.signedAtMs } as const;
+  const authentication: Authentication = typeof sha256 === "string" ? { ...signed, contentSha256: sha256 } : signed;
   return { principal: credential.principal, authentication, routed, claim, signature, body: body?.bytes };
 }
 
@@ -125,7 +124,7 @@ export async function findCredential(
 }
 
 async function readFirst(
-  { head, body, sendContinue, memory }: Receiving, service: Service, limitBytes: number,
+  { incoming: { head, body, sendContinue }, memory }: Receiving, service: Service, limitBytes: number,
 ): Promise<HashedBody> {
   memory.take(head, service, limitBytes);
   return readHashedBody({ head, stream: body, service, limitBytes, onStart: sendContinue });

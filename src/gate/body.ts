@@ -19,7 +19,8 @@ export interface OpenedBody {
 const NOTHING = new Uint8Array();
 
 /** @throws ServiceError of the body's verification; for streams, of its announcement only */
-export async function openBody(incoming: Receiving, proven: Authenticated): Promise<OpenedBody> {
+export async function openBody(receiving: Receiving, proven: Authenticated): Promise<OpenedBody> {
+  const { incoming } = receiving;
   const { routed, claim, signature } = proven;
   if (proven.body !== undefined) return { stream: undefined, memory: proven.body };
   const plan = bodyOf(routed.service, routed.operation);
@@ -30,7 +31,7 @@ export async function openBody(incoming: Receiving, proven: Authenticated): Prom
     case "memory": {
       const { limitBytes } = plan;
       const checksumRequired = documentNeedsChecksum(routed.operation, plan, incoming.head, claim);
-      incoming.memory.take(incoming.head, routed.service, limitBytes);
+      receiving.memory.take(incoming.head, routed.service, limitBytes);
       const objectChecksum = routed.operation === "CompleteMultipartUpload";
       return { stream: undefined, memory: await readSmallBody({ ...options, limitBytes, checksumRequired, objectChecksum }) };
     }

@@ -13,7 +13,7 @@ import type { RequestBody } from "../wire/body.js";
 import { operationTable, structureOf, tableOf } from "../wire/tables.js";
 import type { RequestHead, Service } from "../wire/types.js";
 import { CallAudit, type AuditSubject } from "./audit.js";
-import { withGlobalContext, type ClientFacts } from "./context.js";
+import { fullContext, type ClientFacts } from "./context.js";
 import type { AnyOperation, AuditNotes, Authentication, Call, Denial, InvokeOptions } from "./contract.js";
 import { accessDenied } from "./denied.js";
 import type { GateDependencies } from "./dependencies.js";
@@ -29,6 +29,48 @@ export interface RequestFacts extends ClientFacts {
   readonly sourceIp: string | undefined;
   readonly signal: AbortSignal;
   readonly requestId: string;
+}
+
+/** The facts of a request; its signal is not asked for before an operation asks. */
+export class CallFacts implements RequestFacts {
+  readonly principal: Principal;
+  readonly authentication: Authentication;
+  readonly region: string;
+  readonly nowMs: number;
+  readonly secure: boolean;
+  readonly secureEnoughForSse: boolean;
+  readonly sourceIp: string | undefined;
+  readonly requestId: string;
+  readonly userAgent: string | undefined;
+  readonly referer: string | undefined;
+  readonly tlsVersion: string | undefined;
+  readonly #client: Pick<RequestFacts, "signal">;
+
+  constructor(given: Omit<RequestFacts, "signal">, client: Pick<RequestFacts, "signal">) {
+    this.principal = given.principal;
+    this.authentication = given.authentication;
+    this.region = given.region;
+    this.nowMs = given.nowMs;
+    this.secure = given.secure;
+    this.secureEnoughForSse = given.secureEnoughForSse;
+    this.sourceIp = given.sourceIp;
+    this.requestId = given.requestId;
+    this.userAgent = given.userAgent;
+    this.referer = given.referer;
+    this.tlsVersion = given.tlsVersion;
+    this.#client = client;
+  }
+
+  get signal(): AbortSignal {
+    return this.#client.signal;
+  }
+}
+
+/** The facts of a call made for another: of the same request, under its own name. */
+function nestedFacts(parent: RequestFacts, region: string, principal: Principal): RequestFacts {
+  const { authentication, nowMs, secure, secureEnoughForSse, sourceIp, userAgent, referer, tlsVersion } = parent;
+  const own = { principal, authentication: { ...authentication, type: "Internal" as const }, region, requestId: uuid() };
+  return new CallFacts({ nowMs, secure, secureEnoughForSse, sourceIp, userAgent, referer, tlsVersion, ...own }, parent);
 }
 
 interface CallOptions {
@@ -64,7 +106,6 @@ export class LiveCall implements Call {
   readonly secureEnoughForSse: boolean;
   readonly sourceIp: string | undefined;
   readonly viaService: string | undefined;
-  readonly signal: AbortSignal;
 
   readonly #deps: GateDependencies;
   readonly #facts: RequestFacts;
@@ -91,7 +132,6 @@ export class LiveCall implements Call {
     this.secureEnoughForSse = facts.secureEnoughForSse;
     this.sourceIp = facts.sourceIp;
     this.viaService = options.viaService;
-    this.signal = facts.signal;
     this.#deps = deps;
     this.#facts = facts;
     this.#options = options;
@@ -111,7 +151,10 @@ export class LiveCall implements Call {
       if (denied !== undefined) this.#denied = (denial) => denied.call(this.#op, denial, input as never, facts, this);
       const permissions = this.#op.permissions(input as never, facts, this);
       assert(permissions.length > 0 || this.#op.needsNoPermission !== undefined, `${this.operation} states no permission`);
-      for (const permission of permissions) await this.authorize(permission);
+      if (permissions.length > 0) {
+        const policies = await this.#policiesOnce();
+        for (const permission of permissions) this.#enforce(permission, policies);
+      }
       const output = await this.#op.run(input as never, facts, this);
       if (!this.#options.silent) this.#audit.success(this.#subject());
       return output;
@@ -140,6 +183,10 @@ export class LiveCall implements Call {
     return this.#head;
   }
 
+  get signal(): AbortSignal {
+    return this.#facts.signal;
+  }
+
   get body(): RequestBody | undefined {
     return this.#body;
   }
@@ -149,11 +196,19 @@ export class LiveCall implements Call {
   }
 
   async decide(permission: Permission): Promise<Decision> {
-    return evaluate(this.principal, withGlobalContext(permission, this, this.#facts), await this.#policiesOnce());
+    return this.#decision(permission, await this.#policiesOnce());
   }
 
   async authorize(permission: Permission): Promise<void> {
-    const decision = await this.decide(permission);
+    this.#enforce(permission, await this.#policiesOnce());
+  }
+
+  #decision(permission: Permission, policies: PrincipalPolicies): Decision {
+    return evaluate(this.principal, permission, policies, () => fullContext(permission, this, this.#facts));
+  }
+
+  #enforce(permission: Permission, policies: PrincipalPolicies): void {
+    const decision = this.#decision(permission, policies);
     if (decision.effect === "Allow") return;
     const { explicit, layer, because } = decision;
     this.#audit.annotate({ additionalEventData: { denial: { action: permission.action, resource: permission.resource, explicit, layer, because } } });
@@ -190,18 +245,13 @@ export class LiveCall implements Call {
   #nested(service: Service, operation: string, options: InvokeOptions, silent: boolean): LiveCall {
     const asService = options.as === "service";
     const region = options.region ?? this.region;
-    const facts: RequestFacts = {
-      ...this.#facts,
-      region,
-      requestId: uuid(),
-      authentication: { ...this.authentication, type: "Internal" },
-      ...(asService ? { principal: S3_PRINCIPAL } : {}),
-    };
-    return new LiveCall(this.#deps, this.#deps.registry.get(service, operation), facts, {
-      silent: silent || asService || this.#options.silent === true,
-      parentRequestId: this.requestId,
-      ...(asService ? {} : { viaService: `s3.${region}.amazonaws.com`, policies: this.#policiesOnce() }),
-    });
+    const facts = nestedFacts(this.#facts, region, asService ? S3_PRINCIPAL : this.principal);
+    const quiet = silent || asService || this.#options.silent === true;
+    const parentRequestId = this.requestId;
+    const named: CallOptions = asService
+      ? { silent: quiet, parentRequestId }
+      : { silent: quiet, parentRequestId, viaService: `s3.${region}.amazonaws.com`, policies: this.#policiesOnce() };
+    return new LiveCall(this.#deps, this.#deps.registry.get(service, operation), facts, named);
   }
 
   #policiesOnce(): Promise<PrincipalPolicies> {

@@ -16,14 +16,14 @@ export interface ClientFacts {
 
 type Writable = Record<string, string | readonly string[]>;
 
-/** The permission with the global keys merged in; the operation's own keys never override them. */
-export function withGlobalContext(permission: Permission, call: Call, client: ClientFacts): Permission {
+/** The permission's keys with the global ones merged in; the operation's own never override them. */
+export function fullContext(permission: Permission, call: Call, client: ClientFacts): Context {
   const context: Writable = { ...permission.context };
   addRequestKeys(context, call, client);
   addPrincipalKeys(context, call);
   if (permission.resourceAccount !== undefined) context["aws:ResourceAccount"] = permission.resourceAccount;
   if (permission.action.startsWith("s3:")) addS3Keys(context, permission, call, client);
-  return { ...permission, context: context as Context };
+  return context;
 }
 
 function addRequestKeys(context: Writable, call: Call, client: ClientFacts): void {

@@ -12,7 +12,7 @@ import { operationTable, POST_OBJECT } from "../wire/tables.js";
 import type { RequestHead, Service } from "../wire/types.js";
 import { authenticate, noteUse } from "./authenticate.js";
 import { openBody } from "./body.js";
-import { LiveCall, type RequestFacts } from "./call.js";
+import { CallFacts, LiveCall, type RequestFacts } from "./call.js";
 import type { Authentication, InvokeOptions } from "./contract.js";
 import type { GateDependencies } from "./dependencies.js";
 import { BODY_BUDGET_BYTES, busy, MemoryBudget } from "./memory-budget.js";
@@ -34,15 +34,15 @@ export class Gate {
   /** Answers any request; never rejects. */
   async handle(incoming: Incoming): Promise<Answer> {
     const { head } = incoming;
-    const state: RequestState = { service: errorServiceOf(head), operation: "", requestId: undefined, started: performance.now() };
+    const state: RequestState = { head, service: undefined, operation: "", requestId: undefined, started: performance.now() };
     try {
       const routed = route(head, this.#deps.routing);
       if (routed.kind === "operational") return await incoming.operational(routed);
-      if (incoming.overloaded === true) throw busy(state.service);
+      if (incoming.overloaded === true) throw busy(serviceOf(state));
       if (routed.kind === "preflight") throw new ServiceError("AccessForbidden", "CORSResponse: CORS is not enabled for this bucket.", { status: 403 });
       const memory = this.#memory.hold();
       try {
-        return await this.#operation({ ...incoming, memory }, routed, state);
+        return await this.#operation({ incoming, memory }, routed, state);
       } finally {
         memory.release();
       }
@@ -53,8 +53,9 @@ export class Gate {
 
   /** A refusal in the words of the service addressed, for a request that the server room ends by itself. */
   refusal(head: RequestHead, error: ServiceError): Answer {
-    const state = { service: errorServiceOf(head), requestId: undefined };
-    return encodeError(state.service, error, { ...idsOf(state), resource: resourceOf(head), isHead: head.method === "HEAD" });
+    const service = errorServiceOf(head);
+    const ids = idsOf({ head, service, requestId: undefined });
+    return encodeError(service, error, { ...ids, resource: resourceOf(head), isHead: head.method === "HEAD" });
   }
 
   /** Runs an operation as `principal` without a request: seeding, jobs. Authorized and audited like any other. */
@@ -67,14 +68,15 @@ export class Gate {
     return (await new LiveCall(this.#deps, this.#deps.registry.get(service, operation), facts).execute(input)) as O;
   }
 
-  async #operation(incoming: Receiving, routed: Exclude<Routed, { kind: "operational" | "preflight" }>, state: RequestState): Promise<Answer> {
+  async #operation(receiving: Receiving, routed: Exclude<Routed, { kind: "operational" | "preflight" }>, state: RequestState): Promise<Answer> {
+    const { incoming } = receiving;
     const { head } = incoming;
     const nowMs = this.#deps.clock.now();
-    if (routed.kind === "operation") Object.assign(state, { service: routed.service, operation: routed.operation });
-    const proven = await authenticate(this.#deps, incoming, routed, nowMs);
+    if (routed.kind === "operation") name(state, routed);
+    const proven = await authenticate(this.#deps, receiving, routed, nowMs);
     const named = proven.routed;
     if (proven.claim.kind !== "anonymous") noteUse(this.#deps, named.service, proven.claim, nowMs);
-    Object.assign(state, { service: named.service, operation: named.operation });
+    name(state, named);
     const ids = idsOf(state);
     const facts = (principal: Principal, authentication: Authentication): RequestFacts =>
       this.#facts(incoming, { principal, authentication, requestId: ids.requestId, nowMs });
@@ -87,7 +89,7 @@ export class Gate {
     if (operation === undefined) throw unsupported(named);
     const call = new LiveCall(this.#deps, operation, facts(proven.principal, proven.authentication), { head });
     const output = await call.executeOpened(async () => {
-      const { stream, memory } = await openBody(incoming, proven);
+      const { stream, memory } = await openBody(receiving, proven);
       return { input: decodeInput(named, head, memory), body: stream };
     });
     const answer = encodeOutput(named.service, named.operation, output, ids);
@@ -96,18 +98,15 @@ export class Gate {
   }
 
   #facts(incoming: Incoming, who: Pick<RequestFacts, "principal" | "authentication" | "requestId" | "nowMs">): RequestFacts {
-    const { head, sourceIp, secureEnoughForSse, signal, tlsVersion } = incoming;
-    return {
-      ...who,
-      region: who.authentication.scopeRegion ?? this.#defaultRegion(),
-      secure: head.secure,
-      secureEnoughForSse,
-      sourceIp,
-      signal,
-      userAgent: head.headers["user-agent"],
-      referer: head.headers.referer,
-      tlsVersion,
-    };
+    const { principal, authentication, requestId, nowMs } = who;
+    const { head, sourceIp, secureEnoughForSse, tlsVersion } = incoming;
+    const { "user-agent": userAgent, referer } = head.headers;
+    const region = authentication.scopeRegion ?? this.#defaultRegion();
+    const { secure } = head;
+    return new CallFacts(
+      { principal, authentication, region, requestId, nowMs, secure, secureEnoughForSse, sourceIp, userAgent, referer, tlsVersion },
+      incoming,
+    );
   }
 
   #defaultRegion(): string {
@@ -117,7 +116,7 @@ export class Gate {
   #failure(thrown: unknown, { head, sourceIp }: Incoming, state: RequestState): Answer {
     const ids = idsOf(state);
     const error = thrown instanceof ServiceError ? thrown : this.#internalError(thrown, state, ids);
-    const answer = encodeError(state.service, error, { ...ids, resource: resourceOf(head), isHead: head.method === "HEAD" });
+    const answer = encodeError(serviceOf(state), error, { ...ids, resource: resourceOf(head), isHead: head.method === "HEAD" });
     this.#refusals.note(error, head, sourceIp, ids.requestId);
     this.#answered(state, answer.status, error.code);
     return answer;
@@ -128,27 +127,42 @@ export class Gate {
     const integrity = isIntegrityError(thrown);
     this.#deps.observe({ kind: integrity ? "integrity" : "internal" });
     this.#deps.log.error({ err: thrown, operation: state.operation, requestId: ids.requestId }, integrity ? "integrity event" : "internal error");
-    return internalErrorOf(state.service, thrown);
+    return internalErrorOf(serviceOf(state), thrown);
   }
 
   /** INVARIANT: only names that the server knows are told on: they become labels of metrics, which are never forgotten. */
-  #answered({ service, operation, started }: RequestState, status: number, code: string): void {
-    const seconds = (performance.now() - started) / 1000;
+  #answered(state: RequestState, status: number, code: string): void {
+    const service = serviceOf(state);
+    const { operation } = state;
+    const seconds = (performance.now() - state.started) / 1000;
     const known = operation === POST_OBJECT || this.#deps.registry.find(service, operation) !== undefined || operationTable(service, operation) !== undefined;
     this.#deps.observe({ kind: "answered", service, operation: known ? operation : "", status, code, seconds });
   }
 }
 
 interface RequestState {
-  service: Service;
+  readonly head: RequestHead;
+  /** Undefined until the request is routed. */
+  service: Service | undefined;
   operation: string;
   requestId: string | undefined;
   readonly started: number;
 }
 
+function name(state: RequestState, { service, operation }: RoutedOperation): void {
+  state.service = service;
+  state.operation = operation;
+}
+
+/** The service addressed, or in whose form to answer where that is not known yet. */
+function serviceOf(state: Pick<RequestState, "head" | "service">): Service {
+  return (state.service ??= errorServiceOf(state.head));
+}
+
 /** S3's ids look like `0A49CE4060975EAC`; the others are UUIDs. Decided once the service is known. */
-function idsOf(state: Pick<RequestState, "service" | "requestId">): ResponseIds {
-  state.requestId ??= state.service === "s3" || state.service === "s3-control" ? randomBase32(16) : uuid();
+function idsOf(state: Pick<RequestState, "head" | "service" | "requestId">): ResponseIds {
+  const service = serviceOf(state);
+  state.requestId ??= service === "s3" || service === "s3-control" ? randomBase32(16) : uuid();
   return { requestId: state.requestId, hostId: Buffer.from(`coffer/${state.requestId}`, "utf8").toString("base64") };
 }
 

@@ -4,18 +4,19 @@ import type { Service } from "../wire/types.js";
 import type { AnyOperation } from "./contract.js";
 
 export class Registry {
-  readonly #operations = new Map<string, AnyOperation>();
+  readonly #services = new Map<Service, Map<string, AnyOperation>>();
 
   constructor(operations: readonly AnyOperation[]) {
     for (const operation of operations) {
-      const id = `${operation.service}:${operation.name}`;
-      assert(!this.#operations.has(id), `${id} is registered twice`);
-      this.#operations.set(id, operation);
+      const { service, name } = operation;
+      const named = this.#services.get(service) ?? new Map<string, AnyOperation>();
+      assert(!named.has(name), `${service}:${name} is registered twice`);
+      this.#services.set(service, named.set(name, operation));
     }
   }
 
   find(service: Service, name: string): AnyOperation | undefined {
-    return this.#operations.get(`${service}:${name}`);
+    return this.#services.get(service)?.get(name);
   }
 
   /** @throws Error when absent: internal callers name operations that exist */
@@ -26,6 +27,6 @@ export class Registry {
   }
 
   all(): readonly AnyOperation[] {
-    return [...this.#operations.values()];
+    return [...this.#services.values()].flatMap((named) => [...named.values()]);
   }
 }

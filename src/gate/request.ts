@@ -12,6 +12,7 @@ export interface Incoming {
   readonly sourceIp: string | undefined;
   readonly secureEnoughForSse: boolean;
   readonly tlsVersion: string | undefined;
+  /** Made when it is first asked for: most requests end before anyone does. */
   readonly signal: AbortSignal;
   /** Its client has as many requests under way as it may: it is told to slow down. */
   readonly overloaded?: boolean;
@@ -26,6 +27,7 @@ export interface Answer {
 }
 
 /** A request under way. */
-export interface Receiving extends Incoming {
+export interface Receiving {
+  readonly incoming: Incoming;
   readonly memory: MemoryHold;
 }

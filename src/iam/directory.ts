@@ -99,6 +99,8 @@ export class IamDirectory implements Directory {
 
   async policiesOf(principal: Principal): Promise<PrincipalPolicies> {
     const session = sessionOf(principal);
+    // Root itself: nothing hangs on it.
+    if (principal.type === "Account" && session === undefined) return { identity: [] };
     const own = await this.#entityPolicies(principal, session);
     return { ...own, ...(session === undefined ? {} : await this.#sessionPart(session)) };
   }

@@ -2,7 +2,7 @@
  * Ids and ARNs of accounts and of the entities that lib/arn does not name.
  * Source: docs/reference/authorization.md §6.2, §6.3.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 export const groupArn = (account: string, path: string, name: string): string => `arn:aws:iam::${account}:group${path}${name}`;
 export const assumedRoleArn = (account: string, role: string, session: string): string =>
@@ -12,9 +12,18 @@ export const federatedUserArn = (account: string, name: string): string => `arn:
 const ACCOUNT_ID = /^[0-9]{12}$/;
 export const isAccountId = (text: string): boolean => ACCOUNT_ID.test(text);
 
+/** Every signed request needs its account's. Bounded. */
+const canonicalIds = new Map<string, string>();
+const MAX_CANONICAL_IDS = 1024;
+
 /** The 64 hex characters by which S3 names an account in ACLs and owners: the same for an account id everywhere. */
 export function canonicalUserId(accountId: string): string {
-  return createHash("sha256").update(`coffer canonical user id\0${accountId}`).digest("hex");
+  const known = canonicalIds.get(accountId);
+  if (known !== undefined) return known;
+  const id = hash("sha256", `coffer canonical user id\0${accountId}`, "hex");
+  if (canonicalIds.size >= MAX_CANONICAL_IDS) canonicalIds.clear();
+  canonicalIds.set(accountId, id);
+  return id;
 }
 
 /** A policy ARN's account (`aws` for built-in ones), path with both slashes, and name. */

@@ -20,6 +20,19 @@ export class ManualClock implements Clock {
   }
 }
 
+let lastSecond = Number.NaN;
+let lastText = "";
+
+/** `2026-01-31T12:00:00`, UTC. The text of one second is made once. @param ms since epoch */
+export function isoSeconds(ms: number): string {
+  const second = Math.floor(ms / 1000);
+  if (second !== lastSecond) {
+    lastText = new Date(second * 1000).toISOString().slice(0, -5);
+    lastSecond = second;
+  }
+  return lastText;
+}
+
 export const SECOND_MS = 1000;
 export const MINUTE_MS = 60 * SECOND_MS;
 export const HOUR_MS = 60 * MINUTE_MS;

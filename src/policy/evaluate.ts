@@ -8,7 +8,7 @@ import { splitArn } from "./match.js";
 import { allowReach, denyReaches, type Reach } from "./principal-match.js";
 import { Scope } from "./scope.js";
 import type {
-  Decision, Permission, PolicyLayer, PolicySource, Principal, PrincipalPolicies, StatementRef,
+  Context, Decision, Permission, PolicyLayer, PolicySource, Principal, PrincipalPolicies, StatementRef,
 } from "./types.js";
 import { withinBudget } from "./work.js";
 
@@ -37,13 +37,17 @@ interface Findings {
 
 /**
  * Decides one permission.
- * @param permission its `context` holds all condition keys, the global ones merged in; names in any case
+ * @param contextOf all condition keys, the global ones merged into the permission's own; names in any case. Asked for
+ *   when a statement has conditions or variables to look up, which most decisions do not come to
  * @param policies what hangs on the principal itself; ignored for anonymous and service principals
  * @returns never throws: an error is a Deny with the layer `evaluation error`
  */
-export function evaluate(principal: Principal, permission: Permission, policies: PrincipalPolicies): Decision {
+export function evaluate(
+  principal: Principal, permission: Permission, policies: PrincipalPolicies,
+  contextOf: () => Context | undefined = () => permission.context,
+): Decision {
   try {
-    return withinBudget(() => decide(collect(principal, permission, policies)));
+    return withinBudget(() => decide(collect(principal, permission, policies, contextOf)));
   } catch (error) {
     const source = error instanceof Error ? error.message : String(error);
     return deny(false, "evaluation error", [{ layer: "evaluation error", source }]);
@@ -55,8 +59,10 @@ const allow = (layer: PolicyLayer, because: readonly StatementRef[]): Decision =
 const deny = (explicit: boolean, layer: PolicyLayer, because: readonly StatementRef[]): Decision =>
   ({ effect: "Deny", explicit, layer, because });
 
-function collect(principal: Principal, permission: Permission, policies: PrincipalPolicies): Findings {
-  const target = targetOf(permission);
+function collect(
+  principal: Principal, permission: Permission, policies: PrincipalPolicies, contextOf: () => Context | undefined,
+): Findings {
+  const target = targetOf(permission, contextOf);
   const own = principal.type === "Anonymous" || principal.type === "Service" ? NO_POLICIES : policies;
   return {
     principal,
@@ -70,11 +76,11 @@ function collect(principal: Principal, permission: Permission, policies: Princip
 
 const NO_POLICIES: PrincipalPolicies = { identity: [] };
 
-function targetOf(permission: Permission): Target {
+function targetOf(permission: Permission, contextOf: () => Context | undefined): Target {
   const action = permission.action.toLowerCase();
   // S3's calls without a resource type (ListBuckets) are met by `*` and by `arn:aws:s3:::*` (reference §3).
   const resource = permission.resource === "*" && action.startsWith("s3:") ? "arn:aws:s3:::*" : permission.resource;
-  return { action, resource: splitArn(resource), scope: new Scope(permission.context) };
+  return { action, resource: splitArn(resource), scope: new Scope(contextOf) };
 }
 
 function findAll(sources: readonly PolicySource[], layer: PolicyLayer, target: Target): Finding {

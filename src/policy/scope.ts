@@ -27,18 +27,18 @@ function folded(key: string): string {
   return lower;
 }
 
-/** Lookups into a context; its table is made at the first one, as most statements fail before their conditions. */
+/** Lookups into a context, which is made at the first one: most statements fail before their conditions, or have none. */
 export class Scope {
-  readonly #context: Context;
+  readonly #contextOf: () => Context | undefined;
   #table: Map<string, ContextValue> | undefined;
 
-  constructor(context: Context | undefined) {
-    this.#context = context ?? {};
+  constructor(contextOf: () => Context | undefined) {
+    this.#contextOf = contextOf;
   }
 
   /** @param key normalised; @returns undefined when absent or an empty set */
   values(key: string): ContextValue | undefined {
-    this.#table ??= tableOf(this.#context);
+    this.#table ??= tableOf(this.#contextOf() ?? {});
     return this.#table.get(key);
   }
 

@@ -7,11 +7,12 @@ import { decodeForm, encodeForm } from "./aws-query.js";
 import { validateInput } from "./constraints.js";
 import type { ResponseIds, RoutedOperation, WireResponse } from "./contract.js";
 import { compileDecoder, compileEncoder, type RestDecoder, type RestEncoder } from "./rest-xml.js";
+import type { OperationTable } from "./shape.js";
 import { operationTable, tableOf } from "./tables.js";
 import type { RequestHead, Service } from "./types.js";
 
-const decoders = new Map<string, RestDecoder>();
-const encoders = new Map<string, RestEncoder>();
+const decoders = new Map<OperationTable, RestDecoder>();
+const encoders = new Map<OperationTable, RestEncoder>();
 
 /**
  * Typed input of the routed operation, validated as far as AWS does before authorization. `PostObject` has none: its
@@ -26,7 +27,7 @@ export function decodeInput(routed: RoutedOperation, head: RequestHead, body: Ui
   const shape = operationTable(service, operation);
   if (shape === undefined) return {};
   if (table.protocol === "rest-xml") {
-    return memoized(decoders, `${service}:${operation}`, () => compileDecoder(table, operation, shape))(routed, head, body);
+    return memoized(decoders, shape, () => compileDecoder(table, operation, shape))(routed, head, body);
   }
   const input =
     table.protocol === "aws-json"
@@ -46,7 +47,7 @@ export function encodeOutput(service: Service, operation: string, output: unknow
   if (shape === undefined) return restWithoutModel(output, ids);
   switch (table.protocol) {
     case "rest-xml":
-      return memoized(encoders, `${service}:${operation}`, () => compileEncoder(table, operation, shape))(output, ids);
+      return memoized(encoders, shape, () => compileEncoder(table, operation, shape))(output, ids);
     case "aws-json":
       return encodeJson(table, shape.output, output, ids);
     case "aws-query":
@@ -72,7 +73,7 @@ function restWithoutModel(output: unknown, ids: ResponseIds): WireResponse {
   };
 }
 
-function memoized<V>(cache: Map<string, V>, key: string, make: () => V): V {
+function memoized<V>(cache: Map<OperationTable, V>, key: OperationTable, make: () => V): V {
   let value = cache.get(key);
   if (value === undefined) cache.set(key, (value = make()));
   return value;

@@ -59,12 +59,18 @@ export const POST_OBJECT = "PostObject";
  * by old clients): up to 64 KiB is read and ignored.
  */
 export function bodyOf(service: Service, operation: string): BodyPlan {
-  const table = tableOf(service);
-  const shape = operationTable(service, operation);
   if (operation === POST_OBJECT) return { kind: "stream", limitBytes: Number.MAX_SAFE_INTEGER, checksumRequired: false };
-  if (shape === undefined || table.protocol !== "rest-xml") {
-    return { kind: "memory", limitBytes: MIB, checksumRequired: false };
-  }
+  const shape = operationTable(service, operation);
+  if (shape === undefined) return { kind: "memory", limitBytes: MIB, checksumRequired: false };
+  let plan = plans.get(shape);
+  if (plan === undefined) plans.set(shape, (plan = planOf(tableOf(service), operation, shape)));
+  return plan;
+}
+
+const plans = new Map<OperationTable, BodyPlan>();
+
+function planOf(table: ServiceTable, operation: string, shape: OperationTable): BodyPlan {
+  if (table.protocol !== "rest-xml") return { kind: "memory", limitBytes: MIB, checksumRequired: false };
   const checksumRequired = shape.checksumRequired === true;
   const members = Object.values(structureOf(table, shape.input)?.members ?? {});
   if (members.some((member) => member.in === "payload" && member.type === "stream")) {
