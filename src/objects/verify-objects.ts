@@ -35,6 +35,7 @@ export async function objectsUnit(verifier: Verifier, unit: Unit, at: PhaseAt): 
     for (const { key, error } of page.damaged) await unit.report(damagedRow(HEAD_PARTS, key, error));
     for (const row of page.rows) {
       if (unit.isFull) return { bucket, ...(after === undefined ? {} : { after: after.toString("hex") }) };
+      await unit.turn();
       const rest = await keyUnit(verifier, unit, { bucket: record, headKey: row.key, from: undefined });
       if (rest !== undefined) return { bucket, ...(after === undefined ? {} : { after: after.toString("hex") }), ...rest };
       after = row.key;
@@ -142,6 +143,7 @@ async function versionsOf(
     const page = await openPage(room.store, room.tables.versions, { prefix: [bucket.incarnation, key], after, limit: 100 });
     // Damaged ones are named where the table is walked.
     for (const row of page.rows) {
+      await unit.turn();
       const part = await checkVersion(verifier, unit, { bucket, row, fromPart });
       if (part !== undefined) return { version: after.toString("hex"), part };
       fromPart = 0;

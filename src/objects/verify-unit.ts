@@ -2,13 +2,13 @@
  * One bounded unit of verifying the store: what it has found, who owns what, and where to go on. Units know nothing of each
  * other; whoever asks for them all (verify-run.ts) compares what is owned with what is held.
  */
+import { createHash } from "node:crypto";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Kms } from "../keys/kms.js";
-import type { Repair, Reporter } from "../stores/verify-rows.js";
+import type { Repair, Reporter, RowWalk } from "../stores/verify-rows.js";
 import type {
   Finding, HeldPiece, OwnedPiece, UnprovenKey, VerifyCounts, VerifyStoreRequest, VerifyStoreResponse,
 } from "../wire/tables/coffer-types.js";
-import { createHash } from "node:crypto";
-import type { RowWalk } from "../stores/verify-rows.js";
 import type { Room } from "./deps.js";
 
 export type Depth = NonNullable<VerifyStoreRequest["Depth"]>;
@@ -46,6 +46,7 @@ export interface Place {
 /** What a phase says after a unit: where it goes on; undefined: it is done. */
 export type PhaseAt = Place["at"] | undefined;
 
+const LONGEST_TURN_MS = 5;
 /** Rows read at once. */
 export const UNIT_ROWS = 500;
 
@@ -57,6 +58,8 @@ export class Unit implements Reporter {
   readonly findings: Finding[] = [];
   readonly owned: OwnedPiece[] = [];
   readonly held: HeldPiece[] = [];
+  /** When this unit's turn began. */
+  #turnMs = performance.now();
   readonly #unproven = new Map<string, UnprovenKey>();
   readonly counts: VerifyCounts = {
     Rows: 0, Versions: 0, Opened: 0, CustomerKeyed: 0, Bytes: 0, Blobs: 0, Pending: 0, Garbage: 0,
@@ -72,6 +75,12 @@ export class Unit implements Reporter {
   get isFull(): boolean {
     const { bytes, weight } = this.#verifier.limits;
     return this.counts.Bytes >= bytes || this.owned.length + this.counts.Versions >= weight || this.findings.length >= weight;
+  }
+
+  async turn(): Promise<void> {
+    if (performance.now() - this.#turnMs < LONGEST_TURN_MS) return;
+    await nextTurn();
+    this.#turnMs = performance.now();
   }
 
   async report(finding: Finding, repair?: Repair): Promise<void> {

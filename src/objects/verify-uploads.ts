@@ -54,6 +54,7 @@ async function uploadUnit(
     for (;;) {
       const parts = await openPage(room.store, room.tables.uploadParts, { prefix: [inc, uploadId], after, limit: PART_PAGE });
       for (const part of parts.rows) {
+        await unit.turn();
         const { segment, partNumber } = part.clear;
         unit.owned.push({ Id: segment.id, Owner: uploadOwner(uploadId) });
         if (open && unit.depth !== "OWNERS") {

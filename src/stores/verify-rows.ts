@@ -16,6 +16,8 @@ import type { Found, KeyPart, Table } from "./records.js";
 export interface Reporter {
   /** @param repair present: what is wrong can be put right without touching what may be someone's */
   report(finding: Finding, repair?: Repair): Promise<void>;
+  /** Lets others have their turn: a store that answers at once would keep them waiting for the whole unit. */
+  turn(): Promise<void>;
 }
 
 /** One commit that repairs; its checks are what the finding rests on. */
@@ -56,7 +58,10 @@ export function rowWalk<C>(store: MetadataStore, rules: RowRules<C>): RowWalk {
     async page(after, limit, reporter) {
       const page = await openPage(store, rules.table, { prefix: [], after, limit });
       for (const { key, error } of page.damaged) await reporter.report(damagedRow(rules, key, error));
-      for (const row of page.rows) await judge(rules, row, reporter);
+      for (const row of page.rows) {
+        await reporter.turn();
+        await judge(rules, row, reporter);
+      }
       return { last: page.last, rows: page.rows.length + page.damaged.length };
     },
   };
