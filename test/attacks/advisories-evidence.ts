@@ -25,12 +25,13 @@ const PATHS = at(
   "seaweed-dotdot-url, minio-backslash-cross-bucket, vault-path-dotdot: a key never leaves its bucket",
 );
 const CONTEXT = at("keys/crypto", "regression 1, 2: an encryption context is order-free, exact and unambiguous");
-const ON_DISK = at(
-  "objects/put-get",
-  "nothing of the plaintext lies in the stores, and a flipped bit is an error before the first byte",
-);
+const ON_DISK = [
+  ...at("canaries/canaries", "no canary of any size, encryption or way of writing is on disk or in a log: running, killed, again"),
+  ...at("objects/put-get", "nothing of the plaintext lies in the stores, and a flipped bit is an error before the first byte"),
+];
 const TRAILERS =
-  "an unsigned trailer does not make a request unauthenticated (minio-snowball-unsigned-trailer, seaweed-streaming-unsigned-noerror)";
+  "an unsigned trailer does not make a request unauthenticated " +
+  "(minio-snowball-unsigned-trailer, seaweed-streaming-unsigned-noerror)";
 
 export const ADVISORIES: Readonly<Record<string, Answer>> = {
   "minio-snowball-unsigned-trailer": [
@@ -245,7 +246,8 @@ export const ADVISORIES: Readonly<Record<string, Answer>> = {
 
   "localstack-disabled-key-read": at(
     "process/workers",
-    'a key disabled by one worker closes its objects on the other at the next request, ${BucketKeyEnabled ? "with" : "without"} a bucket key, and enabled again opens them',
+    "a key disabled by one worker closes its objects on the other at the next request, " +
+      '${BucketKeyEnabled ? "with" : "without"} a bucket key, and enabled again opens them',
   ),
   "localstack-policy-ignored": at(
     "e2e/bucket-policy",

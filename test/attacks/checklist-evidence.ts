@@ -154,6 +154,8 @@ export const CHECKLIST_EVIDENCE: Readonly<Record<keyof typeof CHECKLIST, Answer>
   ],
   33: [
     ...at("objects/integrity", "an inline body put in another object's place is detected"),
+    ...at("faults/tamper-blobs", "parts that were exchanged, dropped or brought from another upload are never read as right"),
+    ...at("faults/tamper-rows", "${name}: a row that was changed, cut, moved or replaced is never taken for right"),
     ...at("objects/integrity", "a head row copied to another key, or an older one put back by who can write rows, does not open"),
     ...at(
       "seal/sealed-stream",
@@ -178,6 +180,7 @@ export const CHECKLIST_EVIDENCE: Readonly<Record<keyof typeof CHECKLIST, Answer>
     ),
     ...at("process/key-file", "a second server on the same data directory refuses to start, and the first serves on"),
     ...at("e2e/restart", "kill -9 in the midst of writes: every acknowledged object is whole, no other half there"),
+    ...at("durability/kill", '${kills} kills of a server with ${workers} worker${workers === 1 ? "" : "s"} (seed ${SEED})'),
   ],
   37: at("e2e/objects", "a wrong checksum or Content-MD5 is BadDigest and leaves no object"),
   38: [
@@ -200,6 +203,7 @@ export const CHECKLIST_EVIDENCE: Readonly<Record<keyof typeof CHECKLIST, Answer>
   44: [
     ...at("e2e/audit", "no secret is on disk or in a log: not in data, database, audit, stdout or stderr, whatever was sent how"),
     ...at("gate/audit-secrets", "a wrong signature over a customer key in the header, in the query, and over a session token"),
+    ...at("canaries/canaries", "no canary of any size, encryption or way of writing is on disk or in a log: running, killed, again"),
     ...at("server/attacks", "made-up action names make no new metric"),
   ],
   45: [
@@ -242,5 +246,6 @@ export const CHECKLIST_EVIDENCE: Readonly<Record<keyof typeof CHECKLIST, Answer>
   57: [
     ...at("gate/audit-failure", "leaves no object of a PUT", "gives no body of a GET, and no key material of KMS"),
     ...at("gate/audit-files", "a damaged line is given out as such, and hides no other"),
+    ...at("verify/audit", "what is missing, changed, doubled or out of order is named"),
   ],
 };
