@@ -4,6 +4,7 @@
  */
 import { at, notApplicable, type Answer } from "./evidence.js";
 
+const CANARIES = "no canary of any size, encryption or way of writing is on disk or in a log: running, killed, again";
 const NO_IMPORT = notApplicable("there is no import or export of identities");
 const NO_LOCK = notApplicable("object lock is not offered: its operations are 501 NotImplemented");
 const NO_ASYMMETRIC = notApplicable("asymmetric and HMAC keys are not offered");
@@ -26,7 +27,7 @@ const PATHS = at(
 );
 const CONTEXT = at("keys/crypto", "regression 1, 2: an encryption context is order-free, exact and unambiguous");
 const ON_DISK = [
-  ...at("canaries/canaries", "no canary of any size, encryption or way of writing is on disk or in a log: running, killed, again"),
+  ...at("canaries/canaries", CANARIES),
   ...at("objects/put-get", "nothing of the plaintext lies in the stores, and a flipped bit is an error before the first byte"),
 ];
 const TRAILERS =

@@ -2,6 +2,7 @@
 import type { CHECKLIST } from "./checklist.js";
 import { at, notApplicable, type Answer } from "./evidence.js";
 
+const CANARIES = "no canary of any size, encryption or way of writing is on disk or in a log: running, killed, again";
 const NO_CONSOLE = notApplicable("there is no console yet");
 
 export const CHECKLIST_EVIDENCE: Readonly<Record<keyof typeof CHECKLIST, Answer>> = {
@@ -203,7 +204,7 @@ export const CHECKLIST_EVIDENCE: Readonly<Record<keyof typeof CHECKLIST, Answer>
   44: [
     ...at("e2e/audit", "no secret is on disk or in a log: not in data, database, audit, stdout or stderr, whatever was sent how"),
     ...at("gate/audit-secrets", "a wrong signature over a customer key in the header, in the query, and over a session token"),
-    ...at("canaries/canaries", "no canary of any size, encryption or way of writing is on disk or in a log: running, killed, again"),
+    ...at("canaries/canaries", CANARIES),
     ...at("server/attacks", "made-up action names make no new metric"),
   ],
   45: [
