@@ -129,6 +129,8 @@ export class KillableServer {
 /** A test process that ends early takes its servers with it. */
 const running = new Set<KillableServer>();
 process.once("exit", () => running.forEach((server) => server.end()));
+// A group of its own does not hear Ctrl-C.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 
 function childrenOf(pid: number): number[] {
   const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
