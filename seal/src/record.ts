@@ -9,8 +9,8 @@ import { timingSafeEqual } from "node:crypto";
 import { asBuffer } from "./bytes.js";
 import { SealIntegrityError } from "./errors.js";
 import { randomSalt } from "./random.js";
-import { ROW_MAC_BYTES, applyMask, macHashes, sha256 } from "./record-keys.js";
-import type { RecordKeys } from "./record-keys.js";
+import { ROW_MAC_BYTES, applyMask, macHashes, sha256Into } from "./record-keys.js";
+import type { Masked, RecordKeys } from "./record-keys.js";
 
 const VERSION = 1;
 const FLAG_SEALED = 1;
@@ -75,18 +75,25 @@ export function openRows(
   const start = placeStart(keys, kind);
   const parsed = rows.map(({ bytes }, index) => parseRow(asBuffer(bytes), index));
   const found = Buffer.allocUnsafe(rows.length * ROW_MAC_BYTES);
-  rows.forEach(({ bytes }, index) => found.set(bytes.subarray(bytes.length - ROW_MAC_BYTES), index * ROW_MAC_BYTES));
+  parsed.forEach(({ row }, index) => row.copy(found, index * ROW_MAC_BYTES, row.length - ROW_MAC_BYTES));
   checkMacs(macHashes(keys.mac, hashRows(start, rows)), found);
-  const fingerprints = applyMask(keys.mask, parsed.map((row) => ({ nonce: row.nonce, bytes: row.masked })));
-  return parsed.map(({ version, clear, nonce, sealed }, index) => ({
+  const fingerprints = applyMask(keys.mask, parsed.map(maskedOf));
+  return parsed.map(({ version, row, nonceAt, clearAt, clearBytes, sealedBytes }, index) => ({
     version,
-    clear,
+    clear: row.subarray(clearAt, clearAt + clearBytes),
     fingerprints: fingerprints[index] ?? NO_BYTES,
-    sealed: () => (sealed === undefined ? undefined : applyMask(keys.seal, [{ nonce, bytes: sealed }])[0]),
+    sealed: () => {
+      if (sealedBytes === undefined) return undefined;
+      return applyMask(keys.seal, [{ row, nonceAt, at: clearAt + clearBytes, sizeBytes: sealedBytes }])[0];
+    },
   }));
 }
 
 const NO_BYTES = Buffer.alloc(0);
+
+function maskedOf({ row, nonceAt, maskedAt, maskedBytes }: ParsedRow): Masked {
+  return { row, nonceAt, at: maskedAt, sizeBytes: maskedBytes };
+}
 
 /** For tests and vectors only (`@coffer/seal/testing`): a repeated nonce destroys secrecy. */
 export function sealRowWithNonce(keys: RecordKeys, place: RowPlace, parts: RowParts, nonce: Uint8Array | undefined): Buffer {
@@ -109,14 +116,22 @@ export function sealRowWithNonce(keys: RecordKeys, place: RowPlace, parts: RowPa
     out.set(bytes, at);
     at += bytes.length;
   };
+  const addMasked = (mask: RecordKeys["mask"], bytes: Uint8Array): void => {
+    add(bytes);
+    const from = at - bytes.length;
+    const [masked] = applyMask(mask, [{ row: out, nonceAt: rowAt + HEADER_BYTES, at: from, sizeBytes: bytes.length }]);
+    masked?.copy(out, from);
+  };
   if (nonce) add(nonce);
   if (fingerprints && nonce) {
     at = out.writeUInt16BE(fingerprints.length, at);
-    applyMask(keys.mask, [{ nonce, bytes: fingerprints }]).forEach(add);
+    addMasked(keys.mask, fingerprints);
   }
   add(clear);
-  if (sealed && nonce) applyMask(keys.seal, [{ nonce, bytes: sealed }]).forEach(add);
-  macHashes(keys.mac, sha256(out.subarray(0, endAt))).copy(out, endAt);
+  if (sealed && nonce) addMasked(keys.seal, sealed);
+  const hashed = Buffer.allocUnsafe(32);
+  sha256Into(hashed, 0, out.subarray(0, endAt));
+  macHashes(keys.mac, hashed).copy(out, endAt);
   return out.subarray(rowAt);
 }
 
@@ -131,41 +146,40 @@ function hashRows(start: Buffer, rows: readonly { readonly key: Uint8Array; read
     scratch.set(key, at);
     at += key.length;
     scratch.set(bytes, at);
-    hashes.set(sha256(scratch.subarray(0, at + bytes.length - ROW_MAC_BYTES)), index * 32);
+    sha256Into(hashes, index * 32, scratch.subarray(0, at + bytes.length - ROW_MAC_BYTES));
   });
   return hashes;
 }
 
+/** A row's parts by their places in it. */
 interface ParsedRow {
+  readonly row: Buffer;
   readonly version: number;
-  readonly nonce: Buffer;
-  readonly masked: Buffer;
-  readonly clear: Buffer;
-  readonly sealed: Buffer | undefined;
+  readonly nonceAt: number;
+  readonly maskedAt: number;
+  readonly maskedBytes: number;
+  readonly clearAt: number;
+  readonly clearBytes: number;
+  /** Behind the clear part; undefined: the row has no sealed part. */
+  readonly sealedBytes: number | undefined;
 }
 
 function parseRow(row: Buffer, index: number): ParsedRow {
   const end = row.length - ROW_MAC_BYTES;
-  const fail = (): never => {
-    throw new SealIntegrityError("format", "row", index);
-  };
-  if (end < HEADER_BYTES || row[0] !== VERSION) fail();
-  const flags = row.readUInt8(1);
-  if (flags > (FLAG_SEALED | FLAG_FINGERPRINTS)) fail();
-  let at = HEADER_BYTES;
-  const next = (length: number): Buffer => {
-    if (at + length > end) fail();
-    const part = row.subarray(at, at + length);
-    at += length;
-    return part;
-  };
-  const nonce = next(flags === 0 ? 0 : NONCE_BYTES);
-  const masked = next((flags & FLAG_FINGERPRINTS) === 0 ? 0 : next(2).readUInt16BE());
-  const clear = next(row.readUInt32BE(4));
-  const rest = next(end - at);
-  const sealed = (flags & FLAG_SEALED) === 0 ? undefined : rest;
-  if (sealed === undefined && rest.length !== 0) fail();
-  return { version: row.readUInt16BE(2), nonce, masked, clear, sealed };
+  const flags = end < HEADER_BYTES || row[0] !== VERSION ? 0xff : row.readUInt8(1);
+  if (flags > (FLAG_SEALED | FLAG_FINGERPRINTS)) throw new SealIntegrityError("format", "row", index);
+  const nonceAt = HEADER_BYTES;
+  const afterNonce = nonceAt + (flags === 0 ? 0 : NONCE_BYTES);
+  const hasMasked = (flags & FLAG_FINGERPRINTS) !== 0;
+  const maskedAt = afterNonce + (hasMasked ? 2 : 0);
+  const maskedBytes = hasMasked && maskedAt <= end ? row.readUInt16BE(afterNonce) : 0;
+  const clearAt = maskedAt + maskedBytes;
+  const clearBytes = row.readUInt32BE(4);
+  const rest = end - clearAt - clearBytes;
+  const hasSealed = (flags & FLAG_SEALED) !== 0;
+  if (rest < 0 || (!hasSealed && rest !== 0)) throw new SealIntegrityError("format", "row", index);
+  const version = row.readUInt16BE(2);
+  return { row, version, nonceAt, maskedAt, maskedBytes, clearAt, clearBytes, sealedBytes: hasSealed ? rest : undefined };
 }
 
 function checkMacs(expected: Buffer, found: Buffer): void {

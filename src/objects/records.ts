@@ -4,6 +4,7 @@
  * Short member names stand only where a row exists once an object; the sealed part of a row is JSON as well and holds
  * what must not lie on disk in clear: metadata, tags, contexts.
  */
+import { asBuffer } from "../stores/byte-order.js";
 import { Space } from "../stores/spaces.js";
 import type { Records, Table } from "../stores/records.js";
 import type { Acl } from "./acl-types.js";
@@ -284,5 +285,5 @@ export function packJson(value: unknown): Buffer {
 
 export function unpackJson<T>(bytes: Uint8Array | undefined): T | undefined {
   if (bytes === undefined || bytes.length === 0) return undefined;
-  return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8")) as T;
+  return JSON.parse(asBuffer(bytes).toString("utf8")) as T;
 }

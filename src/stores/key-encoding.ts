@@ -24,8 +24,8 @@ export function encodeText(text: string): Buffer {
 
 /** The string that `encodeText` encoded, e.g. of a group of a delimited listing, its leading parts cut off. */
 export function decodeText(bytes: Uint8Array): string {
-  const plain = Buffer.from(bytes);
-  for (let i = 0; i < plain.length; i++) plain[i] = (plain[i] ?? 0) - 1;
+  const plain = Buffer.allocUnsafe(bytes.length);
+  for (let i = 0; i < bytes.length; i++) plain[i] = (bytes[i] ?? 0) - 1;
   return plain.toString("utf8");
 }
 

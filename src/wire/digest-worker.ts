@@ -8,7 +8,12 @@ import type { ChecksumAlgorithm } from "./body.js";
 
 /** To the thread. Slots are halves of `memory`. */
 export type ToThread =
-  | { readonly kind: "open"; readonly body: number; readonly algorithms: readonly ChecksumAlgorithm[]; readonly memory: SharedArrayBuffer }
+  | {
+      readonly kind: "open";
+      readonly body: number;
+      readonly algorithms: readonly ChecksumAlgorithm[];
+      readonly memory: SharedArrayBuffer;
+    }
   | { readonly kind: "update"; readonly body: number; readonly at: number; readonly sizeBytes: number }
   | { readonly kind: "digest"; readonly body: number }
   | { readonly kind: "close"; readonly body: number };
