@@ -37,5 +37,5 @@ export class Counts {
 
 /** The address, or the /64 of an IPv6 one. */
 export function lineOf(address: string): string {
-  return isIPv6(address) ? `${expandedIpv6(address).slice(0, 4).join(":")}::/64` : address;
+  return address.includes(":") && isIPv6(address) ? `${expandedIpv6(address).slice(0, 4).join(":")}::/64` : address;
 }

@@ -2,7 +2,8 @@
  * What a connection is, established from the socket and, where the peer is a configured proxy, its forwarding headers.
  * From anyone else those headers mean nothing, except that a loopback peer that forwards is no local client.
  */
-import type { IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { isLoopback, unmapped, type AddressSet } from "./addresses.js";
 
@@ -27,27 +28,68 @@ export interface ConnectionRules {
 /** Beside `X-Forwarded-*`: what proxies leave in a request. */
 const FORWARDING = new Set(["forwarded", "via", "x-real-ip"]);
 
-export function connectionFacts(request: IncomingMessage, rules: ConnectionRules): ConnectionFacts {
-  const socket = request.socket as TLSSocket;
+/** What no request on the socket changes. */
+interface SocketFacts {
+  readonly peer: string;
+  readonly trusted: boolean;
+  readonly tls: boolean;
+  readonly tlsVersion: string | undefined;
+  readonly loopback: boolean;
+  readonly insecureSse: boolean;
+  readonly metrics: boolean;
+}
+
+/** Established once a socket, under one set of rules. */
+export class Connections {
+  readonly #rules: ConnectionRules;
+  readonly #sockets = new WeakMap<Socket, SocketFacts>();
+
+  constructor(rules: ConnectionRules) {
+    this.#rules = rules;
+  }
+
+  factsOf({ socket, headers }: IncomingMessage): ConnectionFacts {
+    const { peer, trusted, tls, tlsVersion, loopback, insecureSse, metrics } = this.#socketFacts(socket);
+    const secure = tls || (trusted && headers["x-forwarded-proto"] === "https");
+    const local = loopback && !isForwarded(headers);
+    const client = trusted ? forwardedFor(headers["x-forwarded-for"], this.#rules.trustedProxies) : undefined;
+    return {
+      sourceIp: client ?? (peer === "" ? undefined : peer),
+      secure,
+      tlsVersion,
+      secureEnoughForSse: secure || local || insecureSse,
+      metricsAllowed: local || (client === undefined ? metrics : this.#rules.metricsFrom.has(client)),
+    };
+  }
+
+  #socketFacts(socket: Socket): SocketFacts {
+    let facts = this.#sockets.get(socket);
+    if (facts === undefined) this.#sockets.set(socket, (facts = socketFacts(socket as TLSSocket, this.#rules)));
+    return facts;
+  }
+}
+
+function socketFacts(socket: TLSSocket, rules: ConnectionRules): SocketFacts {
   const peer = unmapped(socket.remoteAddress ?? "");
-  const trusted = rules.trustedProxies.has(peer);
   const tls = socket.encrypted === true;
-  const secure = tls || (trusted && request.headers["x-forwarded-proto"] === "https");
-  const forwarded = Object.keys(request.headers).some((name) => FORWARDING.has(name) || name.startsWith("x-forwarded-"));
-  const local = isLoopback(peer) && isLoopback(unmapped(socket.localAddress ?? "")) && !forwarded;
-  const sourceIp = (trusted ? forwardedFor(request, rules.trustedProxies) : undefined) ?? (peer === "" ? undefined : peer);
   return {
-    sourceIp,
-    secure,
+    peer,
+    trusted: rules.trustedProxies.has(peer),
+    tls,
     tlsVersion: tls ? socket.getProtocol()?.replace("TLSv", "") : undefined,
-    secureEnoughForSse: secure || local || rules.insecureSseFrom.has(peer),
-    metricsAllowed: local || rules.metricsFrom.has(sourceIp ?? ""),
+    loopback: isLoopback(peer) && isLoopback(unmapped(socket.localAddress ?? "")),
+    insecureSse: rules.insecureSseFrom.has(peer),
+    metrics: rules.metricsFrom.has(peer),
   };
 }
 
+function isForwarded(headers: IncomingHttpHeaders): boolean {
+  for (const name of Object.keys(headers)) if (FORWARDING.has(name) || name.startsWith("x-forwarded-")) return true;
+  return false;
+}
+
 /** The right-most address that is no trusted proxy; undefined when there is none or the list is garbled before it. */
-function forwardedFor(request: IncomingMessage, proxies: AddressSet): string | undefined {
-  const header = request.headers["x-forwarded-for"];
+function forwardedFor(header: string | string[] | undefined, proxies: AddressSet): string | undefined {
   const hops = (Array.isArray(header) ? header.join(",") : (header ?? "")).split(",").map((hop) => unmapped(hop.trim()));
   return hops.reverse().find((hop) => !proxies.has(hop)) || undefined;
 }

@@ -2,17 +2,17 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Gate } from "../gate/gate.js";
 import type { GateEvent } from "../gate/dependencies.js";
-import type { Incoming } from "../gate/request.js";
 import { isIntegrityError } from "../lib/errors.js";
 import type { Log } from "../lib/log.js";
 import { requestTimeout } from "../wire/payload.js";
 import type { RequestHead } from "../wire/types.js";
 import type { Counts } from "./clients.js";
-import { connectionFacts, type ConnectionRules } from "./connection.js";
+import { Connections, type ConnectionFacts, type ConnectionRules } from "./connection.js";
 import type { Handler } from "./listen.js";
 import type { Metrics } from "./metrics.js";
 import type { Operational } from "./operational.js";
 import type { Pace } from "./pace.js";
+import { ReceivedRequest } from "./received-request.js";
 import { respond } from "./respond.js";
 
 export interface HandlerDependencies {
@@ -28,11 +28,12 @@ export interface HandlerDependencies {
 
 /** INVARIANT: the handler never rejects, and every response is ended or destroyed when it resolves. */
 export function createHandler(deps: HandlerDependencies): Handler {
+  const connections = new Connections(deps.rules);
   return async (request, response, continueRequested) => {
     let requestId: string | undefined;
     let leave: (() => void) | undefined;
     try {
-      const received = incomingOf(deps, request, response, continueRequested);
+      const received = receive(deps, connections.factsOf(request), request, response, continueRequested);
       const { incoming, continueUnsent } = received;
       leave = received.leave;
       const answer = await deps.gate.handle(incoming);
@@ -51,43 +52,38 @@ export function createHandler(deps: HandlerDependencies): Handler {
 }
 
 interface Received {
-  readonly incoming: Incoming;
+  readonly incoming: ReceivedRequest;
   /** Does the client still wait for `100 Continue`? */
   continueUnsent(): boolean;
   /** Nothing more is done for the request. Once its answer has left, too, its client may send another. */
   leave(): void;
 }
 
-function incomingOf(
+function receive(
   deps: HandlerDependencies,
+  connection: ConnectionFacts,
   request: IncomingMessage,
   response: ServerResponse,
   continueRequested: boolean,
 ): Received {
-  const aborter = new AbortController();
   let continueUnsent = continueRequested;
-  const { metricsAllowed, ...known } = facts(request, deps.rules);
-  const leaveClient = deps.clients.enter(known.sourceIp ?? "");
-  // Only when the answer is not out: aborting costs more than a small GET's cipher.
-  response.once("close", () => {
-    if (!response.writableFinished) aborter.abort();
-    leave();
-  });
-  response.on("error", (error) => deps.log.debug({ reason: error.message }, "client went away"));
-  const incoming: Incoming = {
-    ...known,
-    body: request as AsyncIterable<Buffer>,
+  const leaveClient = deps.clients.enter(connection.sourceIp ?? "");
+  const incoming = new ReceivedRequest(request, connection, {
+    overloaded: leaveClient === undefined,
     sendContinue: () => {
       if (!continueUnsent) return;
       continueUnsent = false;
       response.writeContinue();
     },
-    signal: aborter.signal,
-    overloaded: leaveClient === undefined,
-    operational: (routed) => deps.operational(routed, metricsAllowed),
-  };
+    operational: (routed) => deps.operational(routed, connection.metricsAllowed),
+  });
+  response.once("close", () => {
+    if (!response.writableFinished) incoming.abort();
+    leave();
+  });
+  response.on("error", (error) => deps.log.debug({ reason: error.message }, "client went away"));
   const unsent = (): boolean => continueUnsent;
-  const timeOut = (): void => timeOutOf(deps, request, response, known.head);
+  const timeOut = (): void => timeOutOf(deps, request, response, incoming.head);
   const unwatch = deps.pace.watch({ request, response, continueUnsent: unsent, timeOut });
   // Work may outlive its connection, and a whole answer may lie in the socket of a client that does not take it.
   let holding = 2;
@@ -107,25 +103,4 @@ function timeOutOf(deps: HandlerDependencies, request: IncomingMessage, response
   const { status, headers, body } = deps.gate.refusal(head, error);
   response.writeHead(status, { ...headers, connection: "close" });
   response.end(body instanceof Uint8Array ? body : undefined, () => request.destroy(error));
-}
-
-function facts(
-  request: IncomingMessage,
-  rules: ConnectionRules,
-): Pick<Incoming, "head" | "sourceIp" | "secureEnoughForSse" | "tlsVersion"> & { readonly metricsAllowed: boolean } {
-  const connection = connectionFacts(request, rules);
-  const head: RequestHead = {
-    method: request.method ?? "",
-    target: request.url ?? "/",
-    headers: request.headers,
-    rawHeaders: request.rawHeaders,
-    secure: connection.secure,
-  };
-  return {
-    head,
-    sourceIp: connection.sourceIp,
-    secureEnoughForSse: connection.secureEnoughForSse,
-    tlsVersion: connection.tlsVersion,
-    metricsAllowed: connection.metricsAllowed,
-  };
 }

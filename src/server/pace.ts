@@ -44,7 +44,8 @@ export class Pace {
   /** @returns ends the watch: call it when the request is over */
   watch(watched: Watched): () => void {
     const mark = { bytes: watched.request.socket.bytesRead, atMs: performance.now() };
-    const entry: Entry = { ...watched, mark, answeringSinceMs: undefined };
+    const { request, response, continueUnsent, timeOut } = watched;
+    const entry: Entry = { request, response, continueUnsent, timeOut, mark, answeringSinceMs: undefined };
     this.#entries.add(entry);
     return () => this.#entries.delete(entry);
   }
