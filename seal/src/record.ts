@@ -78,15 +78,18 @@ export function openRows(
   parsed.forEach(({ row }, index) => row.copy(found, index * ROW_MAC_BYTES, row.length - ROW_MAC_BYTES));
   checkMacs(macHashes(keys.mac, hashRows(start, rows)), found);
   const fingerprints = applyMask(keys.mask, parsed.map(maskedOf));
-  return parsed.map(({ version, row, nonceAt, clearAt, clearBytes, sealedBytes }, index) => ({
-    version,
-    clear: row.subarray(clearAt, clearAt + clearBytes),
+  return parsed.map((row, index) => ({
+    version: row.version,
+    clear: row.row.subarray(row.clearAt, row.clearAt + row.clearBytes),
     fingerprints: fingerprints[index] ?? NO_BYTES,
-    sealed: () => {
-      if (sealedBytes === undefined) return undefined;
-      return applyMask(keys.seal, [{ row, nonceAt, at: clearAt + clearBytes, sizeBytes: sealedBytes }])[0];
-    },
+    sealed: sealedPart(keys, row),
   }));
+}
+
+/** A function of its own: within the page's, a row that is kept would keep the whole page. */
+function sealedPart({ seal }: RecordKeys, { row, nonceAt, clearAt, clearBytes, sealedBytes }: ParsedRow): OpenedRow["sealed"] {
+  if (sealedBytes === undefined) return () => undefined;
+  return () => applyMask(seal, [{ row, nonceAt, at: clearAt + clearBytes, sizeBytes: sealedBytes }])[0];
 }
 
 const NO_BYTES = Buffer.alloc(0);

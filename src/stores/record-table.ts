@@ -59,9 +59,12 @@ class SealedTable<C> implements Table<C> {
     const { stamp, bytes } = value;
     const cached = this.#cache.find({ key, stamp });
     if (cached !== undefined) return cached;
-    const [found] = this.decodePage([{ key, stamp, bytes }]);
-    if (found !== undefined) this.#cache.keep(found, found);
-    return found;
+    if ((this.#spec.cache ?? 0) === 0) return this.decodePage([{ key, stamp, bytes }])[0];
+    const [found] = this.decodePage([{ key: ownMemory(key), stamp, bytes }]);
+    if (found === undefined) return undefined;
+    const kept = { ...found, fingerprints: ownMemory(found.fingerprints) };
+    this.#cache.keep(kept, kept);
+    return kept;
   }
 
   async getMany(keys: readonly Uint8Array[]): Promise<(Found<C> | undefined)[]> {
@@ -124,20 +127,9 @@ class SealedTable<C> implements Table<C> {
     }
   }
 
-  #found(entry: Entry, row: OpenedRow): Found<C> {
-    return {
-      key: entry.key,
-      stamp: entry.stamp,
-      clear: this.#clear(row),
-      fingerprints: row.fingerprints,
-      sealed: () => {
-        try {
-          return row.sealed();
-        } catch (error) {
-          throw this.#integrity(error, entry.key);
-        }
-      },
-    };
+  #found({ key, stamp }: Entry, row: OpenedRow): Found<C> {
+    const { fingerprints, sealed } = row;
+    return { key, stamp, clear: this.#clear(row), fingerprints, sealed };
   }
 
   #clear(row: OpenedRow): C {
@@ -163,6 +155,13 @@ class SealedTable<C> implements Table<C> {
       assert(kind === typeof part, `part ${i} of a ${this.#spec.kind} key is a ${kind}`);
     });
   }
+}
+
+/** A copy outside Node's pool: a few bytes that are kept long must not keep 8 KiB of others. */
+function ownMemory(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
 }
 
 const least = (a: Buffer, b: Buffer): Buffer => (Buffer.compare(a, b) <= 0 ? a : b);
