@@ -7,7 +7,7 @@ import { damagedRow, openPage, openRow } from "../stores/verify-rows.js";
 import type { BucketRecord, HeadRecord } from "./records.js";
 import { packJson } from "./records.js";
 import { checkVersion } from "./verify-version.js";
-import { UNIT_ROWS, versionName, type PhaseAt, type Unit, type Verifier } from "./verify-unit.js";
+import { UNIT_ROWS, Unit, versionName, type PhaseAt, type Verifier } from "./verify-unit.js";
 import { inverted, NULL_VERSION } from "./version-ids.js";
 import { listableOf, printsOf, rowOf, type HeadRow } from "./versions.js";
 
@@ -104,7 +104,7 @@ async function keyUnit(
   for (let attempt = 0; ; attempt++) {
     const head = await openRow(heads, place.headKey);
     if (head === undefined || head === "damaged") return undefined;
-    if (from !== undefined && from.stamp !== head.stamp) from = undefined;
+    if (from !== undefined && from.stamp !== head.stamp) from = await moved(verifier, unit, { bucket: place.bucket, head, from });
     const draft = unit.draft();
     let rest = await versionsOf(verifier, draft, { bucket: place.bucket, head, from });
     const again = await openRow(heads, place.headKey);
@@ -116,6 +116,20 @@ async function keyUnit(
     else unit.take(draft);
     return rest === undefined ? undefined : { head: place.headKey.toString("hex"), stamp: head.stamp, ...rest };
   }
+}
+
+/**
+ * Between two units the key changed. The walk goes on behind what it has seen, or a busy key would hold it for ever: what
+ * came since is young, and left to the next walk; but an older version may have become current, and is still owned.
+ */
+async function moved(
+  verifier: Verifier, unit: Unit, { bucket, head, from }: { bucket: BucketRecord; head: HeadRow; from: Cursor },
+): Promise<Cursor> {
+  const owners = new Unit(verifier, "OWNERS", unit.since);
+  await checkVersion(verifier, owners, { bucket, row: head, fromPart: 0 });
+  unit.owned.push(...owners.owned);
+  const after = from.after ?? verifier.room.tables.versions.span(bucket.incarnation, head.clear.key).from;
+  return { ...from, stamp: head.stamp, after, part: 0 };
 }
 
 interface HeadPlace {
