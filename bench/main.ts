@@ -12,7 +12,7 @@ import { objectGroups } from "./objects-cases.js";
 import { runGroup } from "./run-group.js";
 import { smallGroups } from "./small-cases.js";
 import { startTime } from "./start-time.js";
-import { markdown, table } from "./table.js";
+import { markdown, mibText, table } from "./table.js";
 import { hasWrk } from "./wrk.js";
 
 /** What is measured otherwise than in operations a second. */
@@ -60,12 +60,12 @@ async function measureAll(groups: readonly Group[], settings: Settings): Promise
     const chosen = group.cases.filter(({ name, quick }) => isChosen(name, settings.filters) && (quick || !settings.quick));
     if (chosen.length === 0) continue;
     process.stderr.write(`bench: ${group.name} …\n`);
-    const { rows, peakBytes } = await runGroup(group, chosen, settings);
+    const { rows, peak } = await runGroup(group, chosen, settings);
     process.stdout.write(`\n${table(rows)}\n`);
-    memory.push([group.name, `${Math.round(peakBytes / 1024 / 1024)}`]);
+    memory.push([group.name, mibText(peak.bytes), mibText(peak.anonymousBytes)]);
   }
   if (memory.length > 0) {
-    process.stdout.write(`\n${markdown(["under load", "peak private MiB of all processes"], memory)}\n`);
+    process.stdout.write(`\n${markdown(["under load", "peak private MiB of all processes", "of it anonymous"], memory)}\n`);
   }
   const others = OTHERS.filter(({ name, long }) => isChosen(name, settings.filters) && !(long && settings.quick));
   for (const { name, run } of others) {

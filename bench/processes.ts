@@ -48,16 +48,29 @@ export function parseTicks(stat: string): number {
   return Number(fields[11]) + Number(fields[12]);
 }
 
-/** Memory that is nobody else's (USS) of the whole tree, in bytes. */
-export function privateBytes(pid: number): number {
-  return processTree(pid).reduce((sum, one) => sum + parsePrivate(readOrEmpty(`/proc/${one}/smaps_rollup`)), 0);
+/** Memory that is nobody else's (USS), in bytes. */
+export interface PrivateMemory {
+  readonly bytes: number;
+  /** Of it, not backed by a file: pages of LMDB's map that one process alone has touched count above, and not here. */
+  readonly anonymousBytes: number;
+}
+
+/** Of the process and everything it has started. */
+export function privateMemory(pid: number): PrivateMemory {
+  const all = processTree(pid).map((one) => parsePrivate(readOrEmpty(`/proc/${one}/smaps_rollup`)));
+  return {
+    bytes: all.reduce((sum, { bytes }) => sum + bytes, 0),
+    anonymousBytes: all.reduce((sum, { anonymousBytes }) => sum + anonymousBytes, 0),
+  };
 }
 
 /** @param rollup /proc/PID/smaps_rollup; sizes in it are in KiB */
-export function parsePrivate(rollup: string): number {
-  let kib = 0;
-  for (const [, size] of rollup.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+) kB$/gm)) kib += Number(size);
-  return kib * 1024;
+export function parsePrivate(rollup: string): PrivateMemory {
+  const kib = (pattern: RegExp): number => [...rollup.matchAll(pattern)].reduce((sum, [, size]) => sum + Number(size), 0);
+  return {
+    bytes: kib(/^Private_(?:Clean|Dirty):\s+(\d+) kB$/gm) * 1024,
+    anonymousBytes: kib(/^Pss_Anon:\s+(\d+) kB$/gm) * 1024,
+  };
 }
 
 /** A process may end between being seen and being read. */
@@ -77,7 +90,7 @@ const isGone = (error: unknown): boolean =>
 export class MemoryWatch {
   readonly #pid: number;
   readonly #timer: NodeJS.Timeout;
-  #peak = 0;
+  #peak: PrivateMemory = { bytes: 0, anonymousBytes: 0 };
 
   constructor(pid: number, everyMs = 250) {
     this.#pid = pid;
@@ -86,14 +99,15 @@ export class MemoryWatch {
     this.#sample();
   }
 
-  /** @returns the largest sample, in bytes */
-  stop(): number {
+  /** @returns the largest sample */
+  stop(): PrivateMemory {
     clearInterval(this.#timer);
     this.#sample();
     return this.#peak;
   }
 
   #sample(): void {
-    this.#peak = Math.max(this.#peak, privateBytes(this.#pid));
+    const now = privateMemory(this.#pid);
+    if (now.bytes > this.#peak.bytes) this.#peak = now;
   }
 }

@@ -8,7 +8,7 @@ import type { Case, Group } from "./contract.js";
 import { cryptoLimit } from "./crypto-limit.js";
 import { inDirectory } from "./directories.js";
 import { median, WrongAnswer, type Load, type Measured } from "./load.js";
-import { MemoryWatch, processorMs } from "./processes.js";
+import { MemoryWatch, processorMs, type PrivateMemory } from "./processes.js";
 import { startCoffer, startFloor, type StartOptions, type Subject } from "./server.js";
 import { runSockets } from "./sockets.js";
 import type { Row } from "./table.js";
@@ -21,7 +21,7 @@ const FIRST_WARM_SECONDS = 3;
 export interface GroupResult {
   readonly rows: readonly Row[];
   /** Of all processes of Coffer, while it was under load. */
-  readonly peakBytes: number;
+  readonly peak: PrivateMemory;
 }
 
 interface Sample extends Measured {
@@ -54,7 +54,7 @@ function subjectsIn(directory: string, { workers, against }: Settings): (() => P
 
 async function measure(chosen: readonly Case[], subjects: readonly Subject[], settings: Settings): Promise<GroupResult> {
   const samples = new Map<string, Sample[]>();
-  const peaks: number[] = [];
+  let peak: PrivateMemory = { bytes: 0, anonymousBytes: 0 };
   const limits = new Map(chosen.map(({ name }) => [name, [] as number[]]));
   const floors = new Map<string, Case>();
   for (const one of chosen) if (!floors.has(one.floor)) floors.set(one.floor, one);
@@ -65,7 +65,10 @@ async function measure(chosen: readonly Case[], subjects: readonly Subject[], se
       for (const subject of subjects) {
         if (subject.kind === "floor" && floors.get(one.floor) !== one) continue;
         const watch = subject.name === "coffer" ? new MemoryWatch(subject.pid) : undefined;
-        const sample = await measureOnce(one, subject, `${run}-${i}`, seconds).finally(() => peaks.push(watch?.stop() ?? 0));
+        const sample = await measureOnce(one, subject, `${run}-${i}`, seconds).finally(() => {
+          const seen = watch?.stop();
+          if (seen !== undefined && seen.bytes > peak.bytes) peak = seen;
+        });
         if (round < 0) continue;
         const name = nameOf(one, subject);
         samples.set(name, [...(samples.get(name) ?? []), sample]);
@@ -73,7 +76,7 @@ async function measure(chosen: readonly Case[], subjects: readonly Subject[], se
       if (round >= 0 && one.crypto !== undefined) limits.get(one.name)?.push(cryptoLimit(one.crypto));
     }
   }
-  return { rows: rowsOf(chosen, samples, limits), peakBytes: Math.max(...peaks) };
+  return { rows: rowsOf(chosen, samples, limits), peak };
 }
 
 /** Of the row that a sample belongs to. */

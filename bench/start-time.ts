@@ -3,7 +3,7 @@ import { expectOk } from "../src/wire/client.js";
 import type { Settings } from "./arguments.js";
 import { inDirectory } from "./directories.js";
 import { median } from "./load.js";
-import { privateBytes } from "./processes.js";
+import { privateMemory } from "./processes.js";
 import { startCoffer } from "./server.js";
 import { markdown } from "./table.js";
 
@@ -40,7 +40,7 @@ async function startOnce(directory: string, workers: number): Promise<Start> {
     const answerMs = performance.now() - began;
     // The other workers may still be starting.
     await new Promise((resolve) => setTimeout(resolve, 500));
-    return { readyMs: subject.startMs, answerMs, idleMib: privateBytes(subject.pid) / 1024 / 1024 };
+    return { readyMs: subject.startMs, answerMs, idleMib: privateMemory(subject.pid).bytes / 1024 / 1024 };
   } finally {
     await subject.stop();
   }

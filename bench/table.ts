@@ -43,6 +43,8 @@ function cells(row: Row): string[] {
   ];
 }
 
+export const mibText = (bytes: number): string => String(Math.round(bytes / 1024 / 1024));
+
 /** Three digits that count: more would pretend. */
 export function figure(value: number): string {
   if (!Number.isFinite(value)) return "";

@@ -5,7 +5,7 @@ import { sizeText } from "../../bench/contract.js";
 import { listedKey, sortedKeys } from "../../bench/listed-keys.js";
 import { median, percentile } from "../../bench/load.js";
 import { objectGroups } from "../../bench/objects-cases.js";
-import { parsePrivate, parseTicks, privateBytes, processorMs } from "../../bench/processes.js";
+import { parsePrivate, parseTicks, privateMemory, processorMs } from "../../bench/processes.js";
 import { payload } from "../../bench/requests.js";
 import { figure, table } from "../../bench/table.js";
 
@@ -31,10 +31,11 @@ test("private memory is what smaps_rollup calls private, and nothing that is sha
     "Shared_Dirty:       1000 kB",
     "Private_Clean:      4000 kB",
     "Private_Dirty:     80000 kB",
+    "Pss_Anon:          79000 kB",
     "Private_Hugetlb:       0 kB",
   ].join("\n");
-  assert.equal(parsePrivate(rollup), 84_000 * 1024);
-  assert.equal(parsePrivate(""), 0);
+  assert.deepEqual(parsePrivate(rollup), { bytes: 84_000 * 1024, anonymousBytes: 79_000 * 1024 });
+  assert.deepEqual(parsePrivate(""), { bytes: 0, anonymousBytes: 0 });
 });
 
 test("processor ticks are read behind the command, whatever it is called", () => {
@@ -46,7 +47,7 @@ test("a process knows its own costs", { skip: process.platform === "linux" ? fal
   const before = processorMs(process.pid);
   for (const began = process.cpuUsage(); process.cpuUsage(began).user < 50_000; );
   assert.ok(processorMs(process.pid) - before >= 30);
-  assert.ok(privateBytes(process.pid) > 5 * 1024 * 1024);
+  assert.ok(privateMemory(process.pid).bytes > 5 * 1024 * 1024);
 });
 
 test("figures show three digits that count", () => {
