@@ -21,6 +21,9 @@ interface Kept {
 /** Longer than requests follow each other where a key is in use; unwrapping anew costs microseconds. */
 const MAX_IDLE_MS = 15 * MINUTE_MS;
 
+/** How often idle material is looked for, while there is any: where nothing is asked of KMS, nobody else would. */
+const LOOK_EVERY_MS = MINUTE_MS;
+
 /** 32 random bytes of a SYMMETRIC_DEFAULT key. */
 export const MATERIAL_BYTES = 32;
 
@@ -31,6 +34,7 @@ export class Materials {
   readonly #now: () => number;
   /** Least recently used first. */
   readonly #kept = new Map<string, Kept>();
+  #look: NodeJS.Timeout | undefined;
 
   /** @param options how many to keep; a monotonic clock, ms */
   constructor(tables: KmsTables, keyring: Keyring, options: { readonly limit?: number; readonly now?: () => number } = {}) {
@@ -95,7 +99,16 @@ export class Materials {
       if (this.#kept.size <= this.#limit) break;
       this.#forget(oldest);
     }
+    this.#lookLater();
     return secret;
+  }
+
+  #lookLater(): void {
+    this.#look ??= setTimeout(() => {
+      this.#look = undefined;
+      this.#forgetIdle(this.#now());
+      if (this.#kept.size > 0) this.#lookLater();
+    }, LOOK_EVERY_MS).unref();
   }
 
   #forgetIdle(nowMs: number): void {

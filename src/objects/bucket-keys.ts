@@ -4,7 +4,7 @@
  * may use this KMS key now (state, policy, grants): a key disabled or denied closes at once, cached or not.
  */
 import { createHash } from "node:crypto";
-import type { Clock } from "../lib/clock.js";
+import { MINUTE_MS, type Clock } from "../lib/clock.js";
 import { Secret } from "../lib/secret.js";
 
 /** A bucket key in clear, with what must be stored to get it back. */
@@ -33,14 +33,19 @@ export interface BucketKeyLimits {
   readonly entries: number;
 }
 
+/** How often what has grown old is looked for, while there is anything. */
+const LOOK_EVERY_MS = MINUTE_MS;
+
 /**
  * Bounded cache of bucket keys.
- * INVARIANT: an entry's secret is used synchronously after `take`; entries are wiped when they leave the cache.
+ * INVARIANT: an entry's secret is used synchronously after `take`; entries are wiped when they leave the cache, which they
+ * do when they are old, whether or not anybody asks again.
  */
 export class BucketKeyCache {
   readonly #clock: Clock;
   readonly #limits: BucketKeyLimits;
   readonly #entries = new Map<string, Entry>();
+  #look: NodeJS.Timeout | undefined;
 
   constructor(clock: Clock, limits: BucketKeyLimits) {
     this.#clock = clock;
@@ -74,11 +79,20 @@ export class BucketKeyCache {
       this.#drop(oldest.value);
     }
     this.#entries.set(name, { ...made, madeMs: this.#clock.now(), uses: 1 });
+    this.#lookLater();
   }
 
   /** Wipes everything; at shutdown. */
   clear(): void {
     for (const name of [...this.#entries.keys()]) this.#drop(name);
+  }
+
+  #lookLater(): void {
+    this.#look ??= setTimeout(() => {
+      this.#look = undefined;
+      for (const name of [...this.#entries.keys()]) this.peek(name);
+      if (this.#entries.size > 0) this.#lookLater();
+    }, LOOK_EVERY_MS).unref();
   }
 
   #drop(name: string): void {

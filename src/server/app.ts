@@ -130,6 +130,7 @@ export async function openApp(config: Config, clock: Clock, log: Log): Promise<A
       await iam.uses.flush();
       audit.close();
       closeKms(kms);
+      room.bucketKeys.clear();
       await storage.close();
     },
   };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { DAY_MS } from "../../src/lib/clock.js";
+import { mock, test } from "node:test";
+import { DAY_MS, MINUTE_MS } from "../../src/lib/clock.js";
 import { bytes, fails, HOME, text, userArn, World } from "./support.js";
 import type { OperationName } from "./support.js";
 
@@ -219,6 +219,30 @@ test("material in memory is wiped with its key, and in other processes once it l
   monotonicMs += 1;
   const kept = await elsewhere.useCurrent(other, (bytes) => bytes);
   assert.deepEqual([wiped(there), wiped(kept)], [true, false]);
+});
+
+test("idle material is wiped although nothing more is asked of KMS", async () => {
+  const { loadKey } = await import("../../src/keys/load.js");
+  const { Materials } = await import("../../src/keys/materials.js");
+  const world = new World();
+  const key = await loadKey(world.kms, "us-east-1", (await world.key()).KeyId, world.clock.now());
+  assert.ok(key !== undefined);
+  mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    let monotonicMs = 0;
+    const materials = new Materials(world.kms.tables, world.keyring, { now: () => monotonicMs });
+    const kept = await materials.useCurrent(key, (bytes) => bytes);
+    const pass = (): void => {
+      monotonicMs += MINUTE_MS;
+      mock.timers.tick(MINUTE_MS);
+    };
+    for (let minute = 1; minute < 15; minute++) pass();
+    assert.ok(kept.some((byte) => byte !== 0));
+    pass();
+    assert.ok(kept.every((byte) => byte === 0));
+  } finally {
+    mock.timers.reset();
+  }
 });
 
 test("regression 26: everything is there after a restart", async () => {

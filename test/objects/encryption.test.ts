@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { test } from "node:test";
+import { mock, test } from "node:test";
+import { ManualClock, MINUTE_MS } from "../../src/lib/clock.js";
 import { ServiceError } from "../../src/lib/errors.js";
+import { Secret } from "../../src/lib/secret.js";
+import { BucketKeyCache } from "../../src/objects/bucket-keys.js";
 import { MANAGED_KEY, parseCustomerKey, resolveEncryption, type EncryptionHeaders } from "../../src/objects/encryption.js";
 import type { BucketEncryption } from "../../src/objects/records.js";
 import { pattern, refused, World } from "./world.js";
@@ -223,6 +226,31 @@ test("a bucket key spares KMS calls for one requester, and is checked afresh at 
   const before = calls();
   await world.put("later", "x", sse);
   assert.equal(calls(), before + 1);
+});
+
+test("a bucket key that has grown old is wiped although nobody asks for it again", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    const clock = new ManualClock();
+    const cache = new BucketKeyCache(clock, { ageMs: 5 * MINUTE_MS, uses: 10, entries: 10 });
+    const made = { wrappingId: Buffer.alloc(16), blob: Buffer.alloc(1), keyArn: ARN, id: "", broughtBy: "" };
+    const [first, second] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+    const pass = (): void => {
+      clock.advance(MINUTE_MS);
+      mock.timers.tick(MINUTE_MS);
+    };
+    cache.keep("first", { ...made, key: new Secret(first) });
+    pass();
+    cache.keep("second", { ...made, key: new Secret(second) });
+    for (let minute = 2; minute < 5; minute++) pass();
+    assert.deepEqual([first[0], second[0]], [1, 2]);
+    pass();
+    assert.deepEqual([first, second[0]], [Buffer.alloc(32), 2]);
+    pass();
+    assert.deepEqual(second, Buffer.alloc(32));
+  } finally {
+    mock.timers.reset();
+  }
 });
 
 test("anonymous callers cannot read SSE-KMS objects", async () => {
