@@ -31,6 +31,8 @@ const ABANDONED_MS = 5 * SECOND_MS;
 /** What a listener needs beside its address. */
 export interface ListenOptions {
   readonly limits?: ServerLimits;
+  /** All connections: one count for all listeners of the process. */
+  readonly all?: Counts;
   /** Connections by peer: one count for all listeners of the process. Proxies that are trusted stand for many clients. */
   readonly peers?: { readonly counts: Counts; readonly trusted: AddressSet };
   readonly log?: Log;
@@ -73,7 +75,7 @@ export async function listenHttps(
 }
 
 /** Limits of connections, and of what they may leave undone. */
-function bound(server: Server | HttpsServer, { limits, peers, log }: ListenOptions & { readonly limits: ServerLimits }): void {
+function bound(server: Server | HttpsServer, { limits, all, peers, log }: ListenOptions & { readonly limits: ServerLimits }): void {
   const lines = new Occasional(1);
   const refused = (sourceIp: string | undefined, why: string): void => {
     const passed = lines.pass(performance.now());
@@ -81,16 +83,23 @@ function bound(server: Server | HttpsServer, { limits, peers, log }: ListenOptio
   };
   // Unlimited here, where Node would drop what is too much; the wire counts them and refuses.
   server.maxHeadersCount = 0;
-  server.maxConnections = limits.maxConnections;
   server.setTimeout(limits.idleSocketMs);
-  server.on("drop", (from) => refused(from?.remoteAddress, "as many as --max-connections are open"));
+  // INVARIANT: Node's own `maxConnections` stays unset. A worker of node:cluster that has so many hands the connection back,
+  // and the primary offers it to the next, for ever: with all of them full, every process spins.
+  // Source: Node 20, lib/internal/cluster/child.js (`onconnection`), round_robin_handle.js (`handoff`).
   server.on("connection", (socket) => {
     const peer = unmapped(socket.remoteAddress ?? "");
+    const holds = (leave: (() => void) | undefined, why: string): boolean => {
+      if (leave !== undefined) socket.once("close", leave);
+      else {
+        refused(peer, why);
+        socket.destroy();
+      }
+      return leave !== undefined;
+    };
+    if (all !== undefined && !holds(all.enter(""), "as many as --max-connections are open")) return;
     if (peers === undefined || peers.trusted.has(peer)) return;
-    const leave = peers.counts.enter(peer);
-    if (leave !== undefined) return void socket.once("close", leave);
-    refused(peer, "this peer has half of --max-connections");
-    socket.destroy();
+    holds(peers.counts.enter(peer), "this peer has half of --max-connections");
   });
 }
 

@@ -12,7 +12,7 @@ const MAX_WAITING = 16;
 export class Turns {
   readonly #waiting = new Map<Socket, (() => void)[]>();
 
-  /** Runs `serve` when the responses before it on the socket are done; never, when the socket breaks before. */
+  /** Runs `serve` when the responses before it on the socket are done; never, when the socket breaks or is closed before. */
   take(socket: Socket, response: ServerResponse, serve: () => void): void {
     const run = (): void => {
       response.once("close", () => this.#next(socket));
@@ -27,7 +27,9 @@ export class Turns {
   }
 
   #next(socket: Socket): void {
-    const next = socket.destroyed ? undefined : this.#waiting.get(socket)?.shift();
+    // INVARIANT: a response that no socket will carry is never begun: it would never close, nor give back what it holds.
+    // Ended, the socket may still be open: behind an answer with `Connection: close` nothing more is done (RFC 9112 §9.6).
+    const next = socket.writable ? this.#waiting.get(socket)?.shift() : undefined;
     if (next === undefined) this.#waiting.delete(socket);
     else next();
   }

@@ -41,7 +41,7 @@ export async function startWorker(
     metrics: app.metrics,
     log,
   });
-  const listen: ListenOptions & { readonly log: Log } = { limits, peers, log };
+  const listen: ListenOptions & { readonly log: Log } = { limits, all: new Counts(limits.maxConnections), peers, log };
   const http: Listener | undefined = config.listen === undefined ? undefined : await listenHttp(config.listen, handler, listen);
   const https = await startHttps(config, tls, handler, listen).catch(async (error: unknown) => {
     await http?.drain(0);

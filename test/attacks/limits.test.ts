@@ -239,6 +239,25 @@ describe("many at once", () => {
     await pause(100);
     assert.equal((await ask(server, live)).status, 200);
   });
+
+  test("requests sent behind an answer that closes the connection are not begun, and hold no place", async (t) => {
+    const server = await startHere({ "max-requests-per-client": "2" });
+    t.after(() => server.stop());
+    await ask(server, request(server, "PUT", "/closed"));
+    await ask(server, request(server, "PUT", "/closed/kept", { body: "x" }));
+    for (let round = 0; round < 3; round += 1) {
+      // Nothing asks for the body that is announced: the answer closes the connection.
+      const closing = request(server, "GET", "/closed", { unsigned: { expect: "100-continue" } });
+      const wire = new Wire(server).write(Buffer.concat([closing, request(server, "DELETE", "/closed/kept")]));
+      await wire.until((_text, ended) => ended);
+      assert.deepEqual(answers(wire.text).map(({ status }) => status), [200]);
+      await pause(60);
+    }
+    const held = new Wire(server).write(request(server, "PUT", "/closed/held", { body: "xx" }).subarray(0, -1));
+    await pause(100);
+    assert.equal((await ask(server, request(server, "GET", "/closed/kept"))).status, 200);
+    held.close();
+  });
 });
 
 describe("a flood of connections", () => {
