@@ -11,7 +11,7 @@ import { runSockets } from "./sockets.js";
 const CONCURRENCIES = [1, 16];
 const HEAD_OBJECTS = 500;
 /** Objects a second that are there to be deleted. */
-const DELETED_A_SECOND = 5000;
+const DELETED_A_SECOND = 3000;
 /** 32 bytes in base64. Read by Lua and JavaScript alike. */
 const RANDOM = "[A-Za-z0-9+/]+=";
 
