@@ -54,12 +54,19 @@ async function openOne(verifier: Verifier, place: KeyedPlace, wrapped: Exclude<W
   const keyArn = encryption.keyArn ?? "";
   const proof = await proveCiphertext(kms, { blob, keyArn, context }, room.clock.now());
   if ("unproven" in proof) return proof;
-  await refuse("a KMS ciphertext opens with another encryption context", async () => {
+  const untried = await refuse("a KMS ciphertext opens with another encryption context", async () => {
     const other = await proveCiphertext(
       kms, { blob, keyArn, context: { ...context, "aws:s3:arn": `${context["aws:s3:arn"] ?? ""}x` } }, room.clock.now(),
     );
-    if ("opened" in other) other.opened.wipe();
+    // The key was disabled or deleted since: nothing is said of the ciphertext.
+    if ("unproven" in other) return other;
+    other.opened.wipe();
+    return undefined;
   });
+  if (untried !== undefined) {
+    proof.opened.wipe();
+    return untried;
+  }
   if (!under) return proof;
   const wrapping = wrappingKey(proof.opened.bytes);
   proof.opened.wipe();
@@ -80,12 +87,17 @@ export class OtherKeyIntegrityError extends Error {
   override readonly name = "OtherKeyIntegrityError";
 }
 
-/** @throws OtherKeyIntegrityError when `trial` succeeds */
-async function refuse(what: string, trial: () => Promise<void>): Promise<void> {
+/**
+ * @param trial answers why it could not be made, if so
+ * @returns that answer
+ * @throws OtherKeyIntegrityError when `trial` succeeds
+ */
+async function refuse<T = undefined>(what: string, trial: () => Promise<T | undefined>): Promise<T | undefined> {
   try {
-    await trial();
+    const untried = await trial();
+    if (untried !== undefined) return untried;
   } catch (error) {
-    if (error instanceof Error && /^(SealIntegrityError|KmsCiphertextError)$/.test(error.name)) return;
+    if (error instanceof Error && /^(SealIntegrityError|KmsCiphertextError)$/.test(error.name)) return undefined;
     throw error;
   }
   throw new OtherKeyIntegrityError(what);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runOver } from "../../src/cli/verify.js";
+import { openForProof } from "../../src/objects/verify-keys.js";
 import { readToken, verifyUnit, verifierOf } from "../../src/objects/verify-store.js";
 import { OwnerIndex } from "../../src/objects/verify-owners.js";
 import { isPinned, takePin } from "../../src/objects/pins.js";
@@ -214,4 +215,25 @@ test("the index of owners: owned or not, shared or not, in whatever range it kee
   assert.equal(index.isPartial, false);
   for (let n = 0; n < 500; n++) assert.ok(index.isOwned(id(n)));
   assert.ok(!index.isOwned(id(500)));
+});
+
+test("a key that is disabled while its ciphertext is proven leaves the object unproven, not damaged", async () => {
+  const house = new House();
+  const bucket = await house.bucket();
+  const key = await house.key();
+  await house.put("k", pattern(SMALL), { ServerSideEncryption: "aws:kms", SSEKMSKeyId: key });
+  const record = (await house.room.tables.buckets.get(bucket))?.clear;
+  const encryption = (await house.room.tables.heads.get(record?.incarnation ?? "", "k"))?.clear.object?.encryption;
+  assert.ok(record !== undefined && encryption !== undefined);
+  const { keys } = house.keys.tables;
+  const get = keys.get.bind(keys);
+  let reads = 0;
+  keys.get = async (...parts) => {
+    reads += 1;
+    const found = await get(...parts);
+    if (reads === 1) await house.kms("DisableKey", { KeyId: key });
+    return found;
+  };
+  const place = { bucket: record, key: "k", encryption, kmsContext: undefined };
+  assert.deepEqual(await openForProof(verifierOf(house.room, house.keys, false), place), { unproven: "disabled" });
 });
