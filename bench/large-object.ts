@@ -46,7 +46,10 @@ async function timed({ pid }: Subject, name: string, work: () => Promise<void>):
   await work().finally(() => (peak = watch.stop()));
   const seconds = (performance.now() - began) / 1000;
   const memory = [peak.bytes, peak.anonymousBytes, idle.bytes].map(mibText);
-  return [name, figure((SIZE_MIB * MIB) / 1e6 / seconds), figure((processorMs(pid) - used) / 1000), ...memory];
+  const row = [name, figure((SIZE_MIB * MIB) / 1e6 / seconds), figure((processorMs(pid) - used) / 1000), ...memory];
+  // Each takes long: what is known is told.
+  process.stderr.write(`bench: ${row.join(" · ")}\n`);
+  return row;
 }
 
 /** MiB `from` to `end` of the object: the block, numbered. */
