@@ -61,6 +61,29 @@ export function manifestMac(dataKeys: Buffer[], manifest: Buffer): Buffer {
   return createHmac("sha256", key).update(manifest).digest();
 }
 
+const lp = (...fields: readonly (string | number | Buffer)[]): Buffer =>
+  Buffer.concat(fields.flatMap((field) => {
+    const bytes = Buffer.isBuffer(field) ? field : Buffer.from(String(field));
+    return [Buffer.from([bytes.length >>> 24, bytes.length >>> 16, bytes.length >>> 8, bytes.length]), bytes];
+  }));
+
+/** docs/spec/objects.md §3: segment id, size, place, prefixes, suite. */
+type SegmentFields = readonly [string, number, string, string, number];
+
+/** docs/spec/objects.md §3. @param fields from incarnation to checksum, in the document's order */
+export function objectManifest(
+  fields: readonly (string | number)[], body: { segment: SegmentFields } | { parts: readonly [string, number, string] },
+): Buffer {
+  const last = "segment" in body ? lp("segment", lp(...body.segment)) : lp("parts", ...body.parts);
+  return lp("coffer/object-manifest/v1", ...fields, last);
+}
+
+/** docs/spec/objects.md §3: part number, segment, checksum. */
+export function partTableHash(parts: readonly (readonly [number, SegmentFields, string])[]): string {
+  const entries = parts.map(([n, segment, checksum]) => lp(n, lp(...segment), checksum));
+  return createHash("sha256").update(Buffer.concat([ascii("coffer/part-table/v1"), ...entries])).digest("base64");
+}
+
 /** docs/spec/kms-ciphertext.md. */
 export function openKms(material: Buffer, context: Record<string, string>, blob: Buffer): Buffer {
   const keys = Object.keys(context).map((key) => Buffer.from(key)).sort(Buffer.compare);
