@@ -13,7 +13,7 @@ export async function makeBackup(config: Config, directory: string): Promise<0 |
   const { name, blobs, copied, copiedBytes, missing } = await backup(config, resolve(directory));
   print(`backup ${name}: ${blobs} blobs, ${copied} of them copied now (${copiedBytes} bytes)`);
   print("The key file is not in it: keep a copy apart from the backup (coffer key backup FILE)");
-  for (const id of missing) print(`missing in the store: blob ${id} (coffer verify names its object)`);
+  for (const id of missing) print(`missing in the store, or not readable: blob ${id} (coffer verify names its object)`);
   return missing.length === 0 ? 0 : 1;
 }
 

@@ -13,7 +13,7 @@ import { systemClock } from "../lib/clock.js";
 import { LIVE, GARBAGE } from "../objects/ledger.js";
 import { takePin, type Pin } from "../objects/pins.js";
 import { openTables, type GarbageRecord, type LedgerRecord } from "../objects/records.js";
-import { BlobMissing, type BlobStore } from "../stores/contract.js";
+import type { BlobStore } from "../stores/contract.js";
 import { blobsPath, metadataPath, readDataDirectory, syncDirectory } from "../stores/data-directory.js";
 import { DirectoryLocked, lockDirectory } from "../stores/directory-lock.js";
 import { filesBlobStore } from "../stores/files-blobs.js";
@@ -42,7 +42,7 @@ export interface BackupSummary {
   readonly blobs: number;
   readonly copied: number;
   readonly copiedBytes: number;
-  /** Blobs that the store should have and has not: named, and not in the backup. */
+  /** Blobs that the store should have and has not, or cannot read: named, and not in the backup. */
   readonly missing: readonly string[];
 }
 
@@ -185,6 +185,7 @@ class BlobCopy {
   #copied = 0;
   #copiedBytes = 0;
   readonly #missing: string[] = [];
+  #renewing: Promise<void> | undefined;
 
   constructor(plan: CopyPlan) {
     this.#plan = plan;
@@ -210,7 +211,7 @@ class BlobCopy {
           if (entry !== undefined) await this.#plan.writer.add(entry);
           else gone.push({ id: wanted[at + index]?.id ?? "", upload: uploadOf(rows[at + index]?.clear) });
         }
-        await this.#plan.pin.renew();
+        await this.#renew();
       }
       if (rows.length < PAGE) break;
       after = rows.at(-1)?.key;
@@ -228,7 +229,7 @@ class BlobCopy {
     return this.#known !== undefined && "blob" in this.#known && this.#known.blob === id ? this.#known : undefined;
   }
 
-  /** @returns undefined when the store has no such blob */
+  /** @returns undefined when the store has no such blob, or cannot read it */
   async #take(id: string, known: ManifestEntry | undefined): Promise<ManifestEntry | undefined> {
     const { source, target } = this.#plan;
     this.#blobs += 1;
@@ -236,26 +237,52 @@ class BlobCopy {
     if (known !== undefined && present === known.sizeBytes) return known;
     // Not by a backup that was finished: nobody knows what it is.
     if (present !== undefined) await target.delete(id);
-    const hash = createHash("sha256");
-    try {
-      const sizeBytes = await target.put(id, hashed(source.get(id, undefined, { transient: true }), hash));
-      this.#copied += 1;
-      this.#copiedBytes += sizeBytes;
-      return { blob: id, sizeBytes, sha256: hash.digest("hex") };
-    } catch (error) {
-      if (!(error instanceof BlobMissing)) throw error;
+    const copied = await copyBlob(source, target, id, () => this.#renew());
+    if (copied === undefined) {
       this.#blobs -= 1;
       return undefined;
     }
+    this.#copied += 1;
+    this.#copiedBytes += copied.sizeBytes;
+    return { blob: id, ...copied };
+  }
+
+  /** A piece at a time: a few of the largest blobs take longer than the pin lasts. Asked by several copies at once. */
+  #renew(): Promise<void> {
+    return (this.#renewing ??= this.#plan.pin.renew().finally(() => {
+      this.#renewing = undefined;
+    }));
   }
 }
 
-export async function* hashed(
-  pieces: AsyncIterable<Buffer>, hash: { update(bytes: Uint8Array): unknown },
-): AsyncGenerator<Buffer> {
-  for await (const piece of pieces) {
-    hash.update(piece);
-    yield piece;
+/** @returns undefined when the source has it not, or cannot read it @throws what keeps the target from taking it */
+export async function copyBlob(
+  source: BlobStore, target: BlobStore, id: string, onPiece?: () => Promise<void>,
+): Promise<Pick<ManifestEntry, "sizeBytes" | "sha256"> | undefined> {
+  const hash = createHash("sha256");
+  let unreadable = false;
+  async function* pieces(): AsyncGenerator<Buffer> {
+    const read = source.get(id, undefined, { transient: true })[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const next = await read.next().catch((error: unknown) => {
+          unreadable = true;
+          throw error;
+        });
+        if (next.done === true) return;
+        hash.update(next.value);
+        yield next.value;
+        await onPiece?.();
+      }
+    } finally {
+      await read.return?.();
+    }
+  }
+  try {
+    return { sizeBytes: await target.put(id, pieces()), sha256: hash.digest("hex") };
+  } catch (error) {
+    if (unreadable) return undefined;
+    throw error;
   }
 }
 

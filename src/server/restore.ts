@@ -4,13 +4,13 @@
  */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, readdir } from "node:fs/promises";
+import { lstat, mkdir, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileSeal, openKeyring } from "../keys/root-key.js";
 import { StoreError, type BlobStore } from "../stores/contract.js";
 import { blobsPath, metadataPath, syncDirectory, writeFormat } from "../stores/data-directory.js";
 import { filesBlobStore } from "../stores/files-blobs.js";
-import { BACKUP_KEY, hashed, MANIFEST, SNAPSHOTS, snapshotNames } from "./backup.js";
+import { BACKUP_KEY, copyBlob, MANIFEST, SNAPSHOTS, snapshotNames } from "./backup.js";
 import { BackupIntegrityError, checkManifest, manifestEntries, manifestHead, type ManifestEntry } from "./backup-manifest.js";
 import { ConfigError, type Config } from "./config.js";
 
@@ -86,10 +86,14 @@ async function restoreFile(from: string, to: string, entry: ManifestEntry & { re
   if (entry.file !== "metadata/data.mdb") throw new BackupIntegrityError(
     `the manifest names a file that no backup has: ${entry.file}`,
   );
+  const path = join(from, entry.file);
+  const stats = await lstat(path).catch(() => undefined);
+  // Looked at before it is read: what stands in its place may have no end.
+  if (stats?.isFile() !== true || stats.size !== entry.sizeBytes) throw new BackupIntegrityError(`${path} is damaged`);
   const hash = createHash("sha256");
   const file = await open(join(to, entry.file), "wx", 0o600);
   try {
-    for await (const piece of createReadStream(join(from, entry.file)) as AsyncIterable<Buffer>) {
+    for await (const piece of createReadStream(path) as AsyncIterable<Buffer>) {
       hash.update(piece);
       for (let written = 0; written < piece.length; ) written += (await file.write(piece, written)).bytesWritten;
     }
@@ -97,7 +101,7 @@ async function restoreFile(from: string, to: string, entry: ManifestEntry & { re
   } finally {
     await file.close();
   }
-  if (hash.digest("hex") !== entry.sha256) throw new BackupIntegrityError(`${join(from, entry.file)} is damaged`);
+  if (hash.digest("hex") !== entry.sha256) throw new BackupIntegrityError(`${path} is damaged`);
   await syncDirectory(metadataPath(to));
 }
 
@@ -105,14 +109,19 @@ async function restoreFile(from: string, to: string, entry: ManifestEntry & { re
 async function restoreBlob(
   source: BlobStore, target: BlobStore, entry: ManifestEntry & { readonly blob: string },
 ): Promise<boolean> {
-  const hash = createHash("sha256");
-  try {
-    await target.put(entry.blob, hashed(source.get(entry.blob, undefined, { transient: true }), hash));
-  } catch (error) {
-    if (error instanceof StoreError && (await source.size(entry.blob)) === undefined) return false;
-    throw error;
-  }
-  if (hash.digest("hex") === entry.sha256) return true;
+  if (!(await hasSize(source, entry))) return false;
+  const copied = await copyBlob(source, target, entry.blob);
+  if (copied?.sha256 === entry.sha256) return true;
   await target.delete(entry.blob);
   return false;
+}
+
+async function hasSize(source: BlobStore, { blob, sizeBytes }: ManifestEntry & { readonly blob: string }): Promise<boolean> {
+  try {
+    return (await source.size(blob)) === sizeBytes;
+  } catch (error) {
+    // It is no file, or cannot be looked at.
+    if (error instanceof StoreError) return false;
+    throw error;
+  }
 }

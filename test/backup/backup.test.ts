@@ -6,7 +6,8 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import {
-  appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync,
+  appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -170,6 +171,12 @@ test("a damaged backup is named; a restore refuses what is not empty, another st
     const rest = await coffer(["restore", backups, "--keep-going", ...restoredPlace("rest", server).flags]);
     assert.equal(rest.code, 1);
     assert.match(rest.stdout, /blob-missing {2}s3:\/\/kept\/[ab] version null/);
+    rmSync(path);
+    mkdirSync(path);
+    const unreadable = await coffer(["restore", backups, "--keep-going", ...restoredPlace("unreadable", server).flags]);
+    assert.equal(unreadable.code, 1);
+    assert.match(unreadable.stdout, /: 1 blobs[^]*left out, damaged in the backup[^]*blob-missing {2}s3:/, unreadable.stderr);
+    rmSync(path, { recursive: true });
     writeFileSync(path, whole);
 
     const [name = ""] = readdirSync(join(backups, "snapshots"));
@@ -188,6 +195,18 @@ test("a damaged backup is named; a restore refuses what is not empty, another st
     appendFileSync(data, "x");
     const metadata = await coffer(["restore", backups, ...restoredPlace("metadata", server).flags]);
     assert.deepEqual([metadata.code, /data\.mdb is damaged/.test(metadata.stderr)], [1, true], metadata.stderr);
+    rmSync(data);
+    symlinkSync("/dev/zero", data);
+    const endless = await coffer(["restore", backups, ...restoredPlace("endless", server).flags]);
+    assert.deepEqual([endless.code, /data\.mdb is damaged/.test(endless.stderr)], [1, true], endless.stderr);
+
+    // The disk of the store itself: what can be read is kept, what cannot is named.
+    const stored = join(server.directory, "data", "blobs", blob);
+    rmSync(stored);
+    mkdirSync(stored);
+    const half = await coffer(["backup", join(place, "half"), ...placeFlags(server.directory)]);
+    assert.equal(half.code, 1, half.stderr);
+    assert.ok(/: 1 blobs/.test(half.stdout) && half.stdout.includes(blob.split("/").at(-1) ?? "?"), half.stdout);
   } finally {
     await discard(server);
   }
