@@ -1,7 +1,8 @@
 /**
  * CiphertextBlob of symmetric KMS keys. Every call has a fresh AES-256-GCM key from a counter-mode KDF over the key material,
- * used for one message under the zero nonce, so there is no nonce limit; the commitment makes "wrong material or context" an event of its own, told apart here and
- * never on the wire. FORMAT: docs/spec/kms-ciphertext.md. Source: NIST SP 800-108r1; NIST SP 800-38D.
+ * used for one message under the zero nonce, so there is no nonce limit; the commitment makes "wrong material or context" an
+ * event of its own, told apart here and never on the wire.
+ * FORMAT: docs/spec/kms-ciphertext.md. Source: NIST SP 800-108r1; NIST SP 800-38D.
  */
 import { createCipheriv, createDecipheriv, hash } from "node:crypto";
 import { asBuffer, requireLength, sameBytes, wipe } from "./bytes.js";

@@ -1,6 +1,7 @@
 /**
  * Key wrapping: one secret under one 32-byte key. Each blob has its own AES-256-GCM key, derived from the wrapping key and a
- * random salt, so one wrapping key may wrap any number of secrets, used for this one message under the zero nonce, and a commitment, so a blob opens under one key only.
+ * random salt and used for this one message under the zero nonce, so one wrapping key may wrap any number of secrets; and a
+ * commitment, so a blob opens under one key only.
  * Used for key material under the root key, data keys under a bucket key, data keys under an SSE-C customer key.
  * FORMAT: docs/spec/records.md §5.
  */
