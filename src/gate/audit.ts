@@ -137,7 +137,8 @@ function named(type: string, principalId: string | undefined, principal: Princip
 
 /** Members that never enter a record, whatever their type: secrets, and what is sealed at rest. */
 const NEVER = new Set([
-  "Plaintext", "CiphertextBlob", "SSECustomerKey", "SSECustomerKeyMD5", "CopySourceSSECustomerKey", "CopySourceSSECustomerKeyMD5", "GrantTokens", "GrantToken", "Password",
+  "Plaintext", "CiphertextBlob", "SSECustomerKey", "SSECustomerKeyMD5", "CopySourceSSECustomerKey",
+  "CopySourceSSECustomerKeyMD5", "GrantTokens", "GrantToken", "Password",
   "SecretAccessKey", "SessionToken", "TokenCode", "Body", "WebIdentityToken", "SAMLAssertion", "OldPassword", "NewPassword",
   "PrivateKey", "AuthenticationCode1", "AuthenticationCode2",
 ]);

@@ -211,7 +211,8 @@ export class LiveCall implements Call {
     const decision = this.#decision(permission, policies);
     if (decision.effect === "Allow") return;
     const { explicit, layer, because } = decision;
-    this.#audit.annotate({ additionalEventData: { denial: { action: permission.action, resource: permission.resource, explicit, layer, because } } });
+    const { action, resource } = permission;
+    this.#audit.annotate({ additionalEventData: { denial: { action, resource, explicit, layer, because } } });
     const denial = { permission, decision };
     throw this.#denied?.(denial) ?? accessDenied(this.service, this.principal, denial);
   }
