@@ -50,6 +50,7 @@ export interface BackupSummary {
 export async function backup(config: Config, directory: string): Promise<BackupSummary> {
   const found = await readDataDirectory(config.dataDir);
   if (found === undefined) throw new ConfigError(`no store in ${config.dataDir}`);
+  await refuseStores(config, directory);
   const keyring = await openKeyring(fileSeal(config.keyFile, config.dataDir), found.storeId);
   try {
     await mkdir(join(directory, SNAPSHOTS), { recursive: true, mode: 0o700 });
@@ -67,6 +68,14 @@ export async function backup(config: Config, directory: string): Promise<BackupS
   } finally {
     keyring.close();
   }
+}
+
+/** A store's own blobs would be taken for what a backup that was cut off has left, and be removed. @throws ConfigError */
+async function refuseStores({ dataDir }: Config, directory: string): Promise<void> {
+  const looked = [blobsPath(dataDir), blobsPath(directory), join(directory, "format")];
+  const [own, other, format] = await Promise.all(looked.map((path) => stat(path).catch(() => undefined)));
+  const same = own !== undefined && own.dev === other?.dev && own.ino === other.ino;
+  if (same || format !== undefined) throw new ConfigError(`${directory} holds a store: it is not a place for backups`);
 }
 
 async function backupLocked(config: Config, directory: string, keyring: Keyring): Promise<BackupSummary> {

@@ -75,7 +75,8 @@ export async function listenHttps(
 }
 
 /** Limits of connections, and of what they may leave undone. */
-function bound(server: Server | HttpsServer, { limits, all, peers, log }: ListenOptions & { readonly limits: ServerLimits }): void {
+function bound(server: Server | HttpsServer, options: ListenOptions & { readonly limits: ServerLimits }): void {
+  const { limits, all, peers, log } = options;
   const lines = new Occasional(1);
   const refused = (sourceIp: string | undefined, why: string): void => {
     const passed = lines.pass(performance.now());

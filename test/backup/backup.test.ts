@@ -200,6 +200,16 @@ test("a damaged backup is named; a restore refuses what is not empty, another st
     const endless = await coffer(["restore", backups, ...restoredPlace("endless", server).flags]);
     assert.deepEqual([endless.code, /data\.mdb is damaged/.test(endless.stderr)], [1, true], endless.stderr);
 
+    // Into the store itself, by whatever name: its own blobs would be taken for leftovers.
+    const aliased = join(place, "aliased");
+    mkdirSync(aliased);
+    symlinkSync(join(server.directory, "data", "blobs"), join(aliased, "blobs"));
+    for (const directory of [join(server.directory, "data"), aliased]) {
+      const own = await coffer(["backup", directory, ...placeFlags(server.directory)]);
+      assert.deepEqual([own.code, /not a place for backups/.test(own.stderr)], [1, true], own.stderr + own.stdout);
+    }
+    assert.equal((await coffer(["verify", ...placeFlags(server.directory)])).code, 0);
+
     // The disk of the store itself: what can be read is kept, what cannot is named.
     const stored = join(server.directory, "data", "blobs", blob);
     rmSync(stored);
