@@ -157,7 +157,7 @@ class Values {
   /** Bytes: a whole number, with K, M or G behind it. */
   size(name: string): number {
     const value = this.text(name) ?? "";
-    const [, count, unit = ""] = /^([1-9]\d{0,5})([KMG]?)$/.exec(value) ?? [];
+    const [, count, unit = ""] = /^([1-9]\d{0,11})([KMG]?)$/.exec(value) ?? [];
     if (count === undefined) throw new ConfigError(`${name}: expected a size like 64M, not ${JSON.stringify(value)}`);
     return Number(count) * 1024 ** " KMG".indexOf(unit || " ");
   }

@@ -47,6 +47,12 @@ test("every option of the schema can come from flag, environment and file", () =
   }
 });
 
+test("a size is a number of bytes, or of K, M or G", () => {
+  const bytes = (size: string): number => loadConfig({ "audit-max-file-size": size }, {}).auditMaxFileBytes;
+  assert.deepEqual(["1", "67108864", "64M", "3K", "1G"].map(bytes), [1, 64 * 1024 ** 2, 64 * 1024 ** 2, 3072, 1024 ** 3]);
+  for (const size of ["0", "64MB", "-1", "1.5G", "M", ""]) assert.throws(() => bytes(size), /audit-max-file-size/);
+});
+
 test("a secret can come from a file, and never from two places", () => {
   const path = file("secret", "wJalrXUtnFEMI/K7MDENG\n");
   const id = { "root-access-key-id": "AKIAEXAMPLE1234567" };
