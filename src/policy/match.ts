@@ -3,7 +3,7 @@
  * where the one before ended and never moved again, so there is no backtracking: `*a*a*a*…` is linear, and the worst
  * piece with `?` costs text × piece. Source: authorization reference §1.3, §1.4; ARNs are compared field by field.
  */
-import { hasVariable, substitute, tokenize, type Lookup, type Token } from "./template.js";
+import { hasVariable, lengthOf, substitute, tokenize, type Lookup, type Token } from "./template.js";
 import { spend } from "./work.js";
 
 /** A compiled wildcard pattern. */
@@ -16,6 +16,8 @@ export type Glob =
   | { readonly kind: "points"; readonly pieces: readonly (readonly number[])[] };
 
 const ONE = -1;
+/** What taking a character's code point into a piece costs, in comparisons. */
+const POINT_COST = 32;
 
 /** @param tokens without variables */
 export function compileGlob(tokens: readonly Token[]): Glob {
@@ -80,28 +82,50 @@ function matchesPieces(pieces: readonly string[], text: string): boolean {
 }
 
 function matchesPoints(pieces: readonly (readonly number[])[], text: string): boolean {
-  const points = Array.from(text, (char) => char.codePointAt(0) ?? 0);
   const first = pieces[0] ?? [];
   const last = pieces[pieces.length - 1] ?? [];
-  if (pieces.length === 1) return points.length === first.length && pieceAt(first, points, 0);
-  const end = points.length - last.length;
-  if (end < first.length || !pieceAt(first, points, 0) || !pieceAt(last, points, end)) return false;
-  let at = first.length;
+  let at = behindPiece(first, text, 0);
+  if (pieces.length === 1) return at === text.length;
+  const end = startOfLast(text, last.length);
+  if (at < 0 || end < at || behindPiece(last, text, end) < 0) return false;
   for (let index = 1; index < pieces.length - 1; index += 1) {
     const piece = pieces[index] ?? [];
-    while (at + piece.length <= end && !pieceAt(piece, points, at)) at += 1;
-    if (at + piece.length > end) return false;
-    at += piece.length;
+    let behind = behindPiece(piece, text, at);
+    while (behind < 0 && at < end) {
+      at += unitsAt(text, at);
+      behind = behindPiece(piece, text, at);
+    }
+    if (behind < 0 || behind > end) return false;
+    at = behind;
   }
   return true;
 }
 
-function pieceAt(piece: readonly number[], points: readonly number[], at: number): boolean {
+/** Where `text` goes on behind `piece`, which must begin at `at`; -1: it does not. Offsets are UTF-16 units. */
+function behindPiece(piece: readonly number[], text: string, at: number): number {
   let index = 0;
-  while (index < piece.length && (piece[index] === ONE || piece[index] === points[at + index])) index += 1;
+  while (index < piece.length && at < text.length) {
+    const point = piece[index];
+    if (point !== ONE && point !== text.codePointAt(at)) break;
+    at += unitsAt(text, at);
+    index += 1;
+  }
   spend(index + 1);
-  return index === piece.length;
+  return index === piece.length ? at : -1;
 }
+
+/** Where the last `points` code points of `text` begin; -1 when it has fewer. */
+function startOfLast(text: string, points: number): number {
+  let at = text.length;
+  for (let left = points; left > 0; left -= 1) {
+    if (at <= 0) return -1;
+    at -= at > 1 && unitsAt(text, at - 2) === 2 ? 2 : 1;
+  }
+  spend(points);
+  return at;
+}
+
+const unitsAt = (text: string, at: number): 1 | 2 => ((text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1);
 
 /** A string with wildcards and perhaps variables; without variables compiled once. */
 export interface Pattern {
@@ -117,7 +141,9 @@ export function patternOf(tokens: readonly Token[]): Pattern {
 export function globFor(pattern: Pattern, lookup: Lookup): Glob | undefined {
   if (pattern.glob !== undefined) return pattern.glob;
   const tokens = substitute(pattern.tokens, lookup);
-  return tokens === undefined ? undefined : compileGlob(tokens);
+  if (tokens === undefined) return undefined;
+  if (tokens.some((token) => token.kind === "one")) spend(POINT_COST * lengthOf(tokens));
+  return compileGlob(tokens);
 }
 
 /** An ARN, or the `*` of actions without resource, with its six fields. */

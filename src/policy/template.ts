@@ -3,6 +3,7 @@
  * each request and *after* the cut, so that a `*`, `:` or `/` inside a tag value is only ever literal text.
  * Source: authorization reference §1.6.
  */
+import { spend } from "./work.js";
 
 export type Token =
   | { readonly kind: "text"; readonly text: string }
@@ -95,10 +96,16 @@ export function substitute(tokens: readonly Token[], lookup: Lookup): readonly T
     }
     const value = lookup(token.key) ?? token.fallback;
     if (value === undefined) return undefined;
+    // Many variables with one long value are a text far longer than policy and request together.
+    spend(value.length);
     out.push({ kind: "text", text: value });
   }
   return out;
 }
+
+/** Characters of the literal text among `tokens`. */
+export const lengthOf = (tokens: readonly Token[]): number =>
+  tokens.reduce((length, token) => length + (token.kind === "text" ? token.text.length : 0), 0);
 
 /** The text of tokens without wildcards and variables. */
 export function plainText(tokens: readonly Token[]): string {
