@@ -4,6 +4,7 @@
  * Source: DESIGN §5 "Races"; docs/spec/objects.md §2.
  */
 import { MINUTE_MS } from "../lib/clock.js";
+import type { Stamp } from "../stores/contract.js";
 import type { BucketFacts } from "./buckets.js";
 import type { Room } from "./deps.js";
 import { operationAborted } from "./errors.js";
@@ -15,9 +16,10 @@ const FENCE_MS = 5 * MINUTE_MS;
 
 /** @throws ServiceError OperationAborted when another call changed the upload */
 export async function fenceUpload(room: Room, bucket: BucketFacts, upload: UploadRow): Promise<UploadRow> {
-  await setState(room, upload, { kind: "completing", untilMs: room.clock.now() + FENCE_MS });
+  const stamp = await setState(room, upload, { kind: "completing", untilMs: room.clock.now() + FENCE_MS });
   const fenced = await room.tables.uploads.get(bucket.record.incarnation, upload.clear.uploadId);
-  if (fenced === undefined || fenced.clear.state.kind !== "completing") throw operationAborted();
+  // INVARIANT: one fence, one Complete. Taken over already, the row would let both write their part tables.
+  if (fenced?.stamp !== stamp) throw operationAborted();
   return fenced;
 }
 
@@ -28,10 +30,11 @@ export async function reopenUpload(room: Room, fenced: UploadRow): Promise<void>
   });
 }
 
-async function setState(room: Room, upload: UploadRow, state: UploadState): Promise<void> {
+async function setState(room: Room, upload: UploadRow, state: UploadState): Promise<Stamp> {
   const clear: UploadRecord = { ...upload.clear, state };
   const sealed = upload.sealed();
   const put = room.tables.uploads.put(upload.key, { clear, ...(sealed === undefined ? {} : { sealed }) });
   const result = await room.store.commit({ checks: [{ key: upload.key, stamp: upload.stamp }], puts: [put] });
   if (!result.ok) throw operationAborted();
+  return result.stamp;
 }

@@ -375,3 +375,47 @@ test("a Complete that died behind its fence does not keep the next one waiting; 
     assert.equal((await world.get("k")).bytes.toString(), "part");
   }
 });
+
+test("of two Completes with different parts, the one whose fence was taken over before it read it back loses", async () => {
+  const inner = memoryMetadataStore();
+  let overtake: (() => Promise<Out>) | undefined;
+  const held: (() => void)[] = [];
+  let overtaking: Promise<Out> | undefined;
+  const store: MetadataStore = {
+    get: (keys) => inner.get(keys),
+    range: (query) => inner.range(query),
+    groups: (query) => inner.groups(query),
+    close: () => inner.close(),
+    commit: async (batch) => {
+      // The second one's part table waits until the first one's stands: it would be the one that is read.
+      const isTable = batch.puts?.some(({ key }) => key[0] === Space.partTables) === true;
+      if (isTable && overtaking !== undefined && held.length === 0) await new Promise<void>((resolve) => held.push(resolve));
+      const result = await inner.commit(batch);
+      const isFence = batch.puts?.length === 1 && batch.puts[0]?.key[0] === Space.uploads;
+      if (!isFence || overtake === undefined) return result;
+      // Committed, but this worker is busy and hears of it late: meanwhile another Complete sets its own fence.
+      const begin = overtake;
+      overtake = undefined;
+      overtaking = begin();
+      overtaking.catch(() => undefined);
+      while (held.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      return result;
+    },
+  };
+  const world = new World({ store });
+  await world.bucket();
+  const upload = await begin(world);
+  const put = async (PartNumber: number): Promise<object> => {
+    const { ETag } = await world.s3("UploadPart", { ...upload, PartNumber }, { body: pattern(MIN, PartNumber) });
+    return { PartNumber, ETag };
+  };
+  const [one, two] = [await put(1), await put(2)];
+  const complete = (...Parts: object[]): Promise<Out> =>
+    world.s3("CompleteMultipartUpload", { ...upload, MultipartUpload: { Parts } });
+  overtake = () => complete(two);
+  const first = complete(one);
+  await refused(first, "OperationAborted");
+  held[0]?.();
+  await overtaking;
+  assert.deepEqual((await world.get("big")).bytes, pattern(MIN, 2));
+});
