@@ -64,6 +64,8 @@ async function takePending(room: Room, row: Found<LedgerRecord>): Promise<boolea
   const changes = noChanges();
   changes.checks.push({ key: row.key, stamp: row.stamp });
   changes.deletes.push(row.key);
+  // As long as a blob is there, a pending or a live row says so.
+  changes.puts.push(room.tables.ledger.put(room.tables.ledger.key(LIVE, id), { clear: { inc: "" } }));
   addGarbage(room, changes, id, { kind: "segment", inc: "", segment: id, at: "blob" });
   return (await room.store.commit(changes)).ok;
 }
@@ -189,36 +191,54 @@ async function takeUploads(room: Room, row: Found<LedgerRecord>, inc: string): P
 /** Where an orphan search stands; kept by the job between steps. */
 export interface OrphanSearch {
   after: string | undefined;
-  /** Unknown blobs of the round before, with the time they were seen. */
+  /** Unknown blobs, with the time they were first seen. */
   readonly suspects: Map<string, number>;
+  /** Those that were told of. */
+  readonly told: Set<string>;
+  /** Called once for each orphan. */
+  readonly onOrphan: () => void;
 }
 
-export const newOrphanSearch = (): OrphanSearch => ({ after: undefined, suspects: new Map() });
+export const newOrphanSearch = (onOrphan: () => void = () => undefined): OrphanSearch =>
+  ({ after: undefined, suspects: new Map(), told: new Set(), onOrphan });
+
+/** More than these are not remembered: the first have said that the store must be verified, which names all. */
+const MAX_SUSPECTS = 10_000;
 
 /**
- * Blobs that no ledger row knows: an engine kept bytes that it was told to delete. Removed when seen twice, a grace apart.
+ * Blobs that no ledger row knows, seen twice, a grace apart: told of once, and left where they are. Such a blob may be one
+ * whose deletion a power cut undid, or an object's only body whose ledger row was lost: `coffer verify --repair` looks who
+ * names it, and gives it back its row, or to the sweep.
  * @returns `done` at the end of a round
  */
 export async function orphanStep(room: Room, search: OrphanSearch): Promise<StepResult> {
   const ids = await room.blobs.list(search.after, BATCH);
   const { ledger } = room.tables;
   const known = await room.store.get(ids.flatMap((id) => [ledger.key(LIVE, id), ledger.key(PENDING, id)]));
-  const now = room.clock.now();
   for (const [at, id] of ids.entries()) {
-    if (known[2 * at] !== undefined || known[2 * at + 1] !== undefined) {
-      search.suspects.delete(id);
-      continue;
-    }
-    const since = search.suspects.get(id);
-    if (since === undefined) search.suspects.set(id, now);
-    else if (now - since >= room.settings.limits.graceMs) {
-      room.log.warn({ event: "orphan", blob: id }, "blob without owner removed");
-      await room.blobs.delete(id);
-      search.suspects.delete(id);
-    }
+    if (known[2 * at] === undefined && known[2 * at + 1] === undefined) suspect(room, search, id);
+    else forget(search, id);
   }
   search.after = ids.at(-1);
   if (ids.length === BATCH) return "more";
   search.after = undefined;
   return "done";
+}
+
+function suspect(room: Room, search: OrphanSearch, id: string): void {
+  const now = room.clock.now();
+  const since = search.suspects.get(id);
+  if (since === undefined && search.suspects.size < MAX_SUSPECTS) search.suspects.set(id, now);
+  if (since === undefined || now - since < room.settings.limits.graceMs || search.told.has(id)) return;
+  search.told.add(id);
+  search.onOrphan();
+  room.log.error(
+    { event: "orphan", blob: id },
+    "integrity event: no ledger row names a blob; it is left in place: stop the server and run coffer verify --repair",
+  );
+}
+
+function forget({ suspects, told }: OrphanSearch, id: string): void {
+  suspects.delete(id);
+  told.delete(id);
 }

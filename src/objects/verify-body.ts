@@ -72,7 +72,7 @@ async function blobStart({ room }: Verifier, { segment }: SegmentPlace): Promise
   return { sizeBytes, prefix: Buffer.concat(pieces) };
 }
 
-/** Rebuilt where it is missing: without it the blob would be an orphan, and taken away. */
+/** Rebuilt where it is missing: without it the blob is an orphan, and in no backup. */
 async function checkLedger({ room }: Verifier, unit: Unit, { inc, segment, upload, subject }: SegmentPlace): Promise<void> {
   const { ledger } = room.tables;
   const key = ledger.key(LIVE, segment.id);

@@ -107,7 +107,7 @@ export async function openApp(config: Config, clock: Clock, log: Log): Promise<A
     regions: config.regions,
     observe: (event) => metrics.observe(event),
   });
-  const runner = new JobRunner({ jobs: jobsOf(kms, room, audit, clock), records, clock, log });
+  const runner = new JobRunner({ jobs: jobsOf({ kms, room, audit, clock, metrics }), records, clock, log });
   // Each process knows the uses that it has seen: no job of one process could write them all.
   let flushUses: NodeJS.Timeout | undefined;
   return {
@@ -136,10 +136,18 @@ export async function openApp(config: Config, clock: Clock, log: Log): Promise<A
   };
 }
 
-function jobsOf(kms: Kms, room: Room, audit: AuditSink, clock: Clock): Job[] {
+interface JobParts {
+  readonly kms: Kms;
+  readonly room: Room;
+  readonly audit: AuditSink;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+}
+
+function jobsOf({ kms, room, audit, clock, metrics }: JobParts): Job[] {
   const deletion = deleteDueKeys(kms);
   const rotation = rotateDueKeys(kms);
-  const orphans = newOrphanSearch();
+  const orphans = newOrphanSearch(() => metrics.observe({ kind: "integrity" }));
   const lifecycle = lifecycleJob({ room, recordEvent: (event) => audit.append(lifecycleEvent(event)) });
   return [
     { name: "delete-keys", everyMs: MAINTENANCE_EVERY_MS, step: () => deletion.step(clock.now()) },

@@ -1,7 +1,7 @@
 /**
  * Writing of one blob file: created exclusively under its final, random name, written in pieces of 1 MiB while the next
  * is gathered, made durable together with its directory entry. No rename: the metadata commit that names the blob is what
- * makes it exist; a crash before leaves an orphan for the sweep.
+ * makes it exist; a crash before leaves a file for the sweep.
  */
 import { constants } from "node:fs";
 import { open, unlink, type FileHandle } from "node:fs/promises";
@@ -34,7 +34,7 @@ export async function writeBlobFile(write: BlobWrite): Promise<number> {
     write.signal?.throwIfAborted();
     return sizeBytes;
   } catch (error) {
-    // What cannot be closed or removed now is an orphan, which the sweep removes; the first error is the one to tell.
+    // What cannot be closed or removed now the sweep takes by its pending row; the first error is the one to tell.
     await Promise.allSettled([handle.close()]);
     await Promise.allSettled([unlink(write.path)]);
     throw error;

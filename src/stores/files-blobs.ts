@@ -73,7 +73,7 @@ class FilesBlobStore implements BlobStore {
 
   async delete(id: BlobId): Promise<void> {
     try {
-      // Not made durable: a file that a crash brings back is an orphan, which the sweep removes.
+      // Not made durable: a file that a power cut brings back is an orphan, which `coffer verify --repair` removes.
       await unlink(this.#path(id));
     } catch (cause) {
       if (cause instanceof StoreError) throw cause;

@@ -13,7 +13,7 @@ import { DAY_MS, ManualClock, SECOND_MS } from "../../src/lib/clock.js";
 import { silentLog, type Log } from "../../src/lib/log.js";
 import { DEFAULT_LIMITS } from "../../src/objects/deps.js";
 import { openRoom } from "../../src/objects/operations.js";
-import { newOrphanSearch, orphanStep, sweepStep } from "../../src/objects/sweep.js";
+import { sweepStep } from "../../src/objects/sweep.js";
 import { openApp, type App } from "../../src/server/app.js";
 import { loadConfig, type Config } from "../../src/server/config.js";
 import { openStorage } from "../../src/server/storage.js";
@@ -145,7 +145,7 @@ const SWEPT = [
 const KNOWN = /^(format|metadata\/(data|lock)\.mdb|audit\/audit-[\w-]+\.jsonl)$/;
 
 /**
- * Sweeps a closed store as if days had gone by, orphans too.
+ * Sweeps a closed store as if days had gone by.
  * @returns what is still there: rows of objects and uploads, blobs, files that belong to nothing
  */
 export async function leftAfterSweep(config: Config): Promise<string[]> {
@@ -166,11 +166,9 @@ export async function leftAfterSweep(config: Config): Promise<string[]> {
       canonicalIdOf: unused,
       settings: { defaultRegion: "us-east-1", newBucketDefaults: "aws", sseCOnNewBuckets: "allow", limits: DEFAULT_LIMITS },
     });
-    const orphans = newOrphanSearch();
     for (let round = 0; round < 4; round++) {
       clock.advance(2 * DAY_MS);
       while ((await sweepStep(room)) === "more");
-      while ((await orphanStep(room, orphans)) === "more");
     }
     const left: string[] = [];
     for (const space of SWEPT) {

@@ -4,7 +4,7 @@ import type { BlobStore } from "../../src/stores/contract.js";
 import { memoryBlobStore } from "../../src/stores/memory-blobs.js";
 import { DataKeys } from "../../src/objects/data-keys.js";
 import { PendingBlob } from "../../src/objects/ledger.js";
-import { newOrphanSearch, orphanStep, sweepStep } from "../../src/objects/sweep.js";
+import { newOrphanSearch, orphanStep, sweepPending, sweepStep } from "../../src/objects/sweep.js";
 import { Space } from "../../src/stores/spaces.js";
 import { collect, pattern, refused, TestBody, World } from "./world.js";
 
@@ -299,23 +299,65 @@ test("ten thousand uploads under way do not keep garbage from being swept", asyn
   assert.equal(await count(world), 0);
 });
 
-test("a blob that no row knows is removed when it was seen twice, a grace apart", async () => {
+test("a blob that no row knows is told of once, when it was seen twice a grace apart, and left in place", async () => {
   const world = new World();
   await world.bucket();
   await world.put("k", pattern(100_000));
   await world.put("replaced", pattern(100_000));
   await world.put("replaced", "x");
   await world.blobs.put("f".repeat(32), one(pattern(10)));
-  const search = newOrphanSearch();
+  let raised = 0;
+  const search = newOrphanSearch(() => raised++);
   await orphanStep(world.room, search);
   await orphanStep(world.room, search);
+  assert.equal(raised, 0);
+  for (let round = 0; round < 3; round++) {
+    world.clock.advance(HOUR);
+    await orphanStep(world.room, search);
+  }
   assert.equal(await count(world), 3);
-  world.clock.advance(HOUR);
-  await orphanStep(world.room, search);
-  assert.equal(await count(world), 2);
-  assert.equal(world.logged.filter(({ fields }) => fields["event"] === "orphan").length, 1);
+  const told = world.logged.filter(({ fields }) => fields["event"] === "orphan");
+  assert.deepEqual([raised, told.map(({ fields }) => fields["blob"])], [1, ["f".repeat(32)]]);
   await sweepAll(world);
-  assert.equal(await count(world), 1);
+  assert.equal(await count(world), 2);
   await world.get("k");
   await refused(world.get("absent"), "NoSuchKey");
+});
+
+test("an object whose ledger row is lost is told of, and goes on being read", async () => {
+  const world = new World();
+  await world.bucket();
+  await world.put("k", pattern(100_000));
+  const [id = ""] = await world.blobs.list(undefined, 1);
+  await world.store.commit({ deletes: [world.room.tables.ledger.key("l", id)] });
+  const search = newOrphanSearch();
+  for (let round = 0; round < 4; round++) {
+    await orphanStep(world.room, search);
+    world.clock.advance(HOUR);
+    await sweepAll(world);
+  }
+  assert.deepEqual(
+    world.logged.filter(({ fields }) => fields["event"] === "orphan").map(({ fields }) => fields["blob"]), [id],
+  );
+  assert.ok((await world.get("k")).bytes.equals(pattern(100_000)));
+});
+
+test("a blob whose writer died is no orphan while it waits for the sweep", async () => {
+  const world = new World();
+  const id = "e".repeat(32);
+  const { ledger } = world.room.tables;
+  const clear = { leaseUntilMs: world.clock.now() };
+  await world.store.commit({ puts: [ledger.put(ledger.key("p", id), { clear })] });
+  await world.blobs.put(id, one(pattern(10)));
+  const search = newOrphanSearch(() => assert.fail("it is in the ledger"));
+  await orphanStep(world.room, search);
+  world.clock.advance(HOUR);
+  assert.equal(await sweepPending(world.room), "done");
+  for (let round = 0; round < 3; round++) {
+    await orphanStep(world.room, search);
+    world.clock.advance(HOUR);
+  }
+  await sweepAll(world);
+  assert.equal(await count(world), 0);
+  assert.equal((await ledger.list({ limit: 10 })).length, 0);
 });

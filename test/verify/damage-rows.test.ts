@@ -19,7 +19,7 @@ const ROW_DAMAGE: readonly Damage[] = [
     ],
   },
   {
-    what: "a ledger row that is gone: rebuilt, before the sweep takes the blob for an orphan",
+    what: "a ledger row that is gone: rebuilt",
     plant: async (house) => void (await house.store.commit({ deletes: [house.room.tables.ledger.key(
       "l", (await house.segmentOf("kms/large")).id,
     )] })),
