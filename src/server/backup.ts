@@ -4,7 +4,7 @@
  * manifest, which makes it a backup. The key file is not in it. FORMAT: docs/spec/backup.md.
  */
 import { createHash } from "node:crypto";
-import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { lstat, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { createReadStream } from "node:fs";
 import { join } from "node:path";
 import { fileSeal, openKeyring, type Keyring } from "../keys/root-key.js";
@@ -70,12 +70,22 @@ export async function backup(config: Config, directory: string): Promise<BackupS
   }
 }
 
-/** A store's own blobs would be taken for what a backup that was cut off has left, and be removed. @throws ConfigError */
+const DIGITS = [..."0123456789abcdef"];
+
+/**
+ * What is in the way of a backup is removed; so it must be the backups' own. A store's blobs would be taken for what a
+ * backup that was cut off has left, and a link, whoever made it, may lead to them. @throws ConfigError
+ */
 async function refuseStores({ dataDir }: Config, directory: string): Promise<void> {
   const looked = [blobsPath(dataDir), blobsPath(directory), join(directory, "format")];
   const [own, other, format] = await Promise.all(looked.map((path) => stat(path).catch(() => undefined)));
   const same = own !== undefined && own.dev === other?.dev && own.ino === other.ino;
   if (same || format !== undefined) throw new ConfigError(`${directory} holds a store: it is not a place for backups`);
+  const below = DIGITS.flatMap((a) => [a, ...DIGITS.map((b) => join(a, b))]).map((fan) => join(blobsPath(directory), fan));
+  for (const path of [join(directory, SNAPSHOTS), ...below]) {
+    const entry = await lstat(path).catch(() => undefined);
+    if (entry?.isSymbolicLink() === true) throw new ConfigError(`${path} is a link: it is not a place for backups`);
+  }
 }
 
 async function backupLocked(config: Config, directory: string, keyring: Keyring): Promise<BackupSummary> {

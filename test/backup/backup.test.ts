@@ -12,6 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import {
   CreateBucketCommand, DeleteObjectCommand, GetObjectCommand, PutObjectCommand, type S3Client,
 } from "@aws-sdk/client-s3";
@@ -204,7 +205,10 @@ test("a damaged backup is named; a restore refuses what is not empty, another st
     const aliased = join(place, "aliased");
     mkdirSync(aliased);
     symlinkSync(join(server.directory, "data", "blobs"), join(aliased, "blobs"));
-    for (const directory of [join(server.directory, "data"), aliased]) {
+    const fan = blob.slice(0, 1);
+    mkdirSync(join(place, "linked", "blobs"), { recursive: true });
+    symlinkSync(join(server.directory, "data", "blobs", fan), join(place, "linked", "blobs", fan));
+    for (const directory of [join(server.directory, "data"), aliased, join(place, "linked")]) {
       const own = await coffer(["backup", directory, ...placeFlags(server.directory)]);
       assert.deepEqual([own.code, /not a place for backups/.test(own.stderr)], [1, true], own.stderr + own.stdout);
     }
@@ -231,16 +235,23 @@ test("a backup that is killed leaves nothing harmful: the store is clean, the ne
     const objects = Array.from({ length: 40 }, (_, at) => ({ key: `k${at}`, seed: at + 1, size: 200_000 }));
     await Promise.all(objects.map((object) => put(s3, object)));
     const flags = placeFlags(server.directory);
+    const snapshots = (): string[] => (existsSync(join(backups, "snapshots")) ? readdirSync(join(backups, "snapshots")) : []);
+    let cutOff = 0;
     for (let round = 0; round < 4; round++) {
+      const before = snapshots();
       const child = spawn(process.execPath, [MAIN, "backup", backups, ...flags], { stdio: "ignore" });
-      const blobs = join(backups, "blobs");
-      if (round > 0) await eventually("it copies", () => existsSync(blobs) && filesBelow(blobs).length > 2 * round);
+      if (round > 0) await eventually("it has begun", () => snapshots().some((name) => !before.includes(name)));
+      await pause(round * 15);
       child.kill("SIGKILL");
       await once(child, "exit");
-      assert.equal(existsSync(
-        join(backups, "snapshots"),
-      ) && readdirSync(join(backups, "snapshots")).some((name) => !name.endsWith(".partial")), false);
+      if (snapshots().every((name) => name.endsWith(".partial"))) cutOff += 1;
+      // Where the kill came too late, what bears the name of a backup is one.
+      else for (const name of snapshots().filter((each) => !each.endsWith(".partial"))) {
+        const manifest = readFileSync(join(backups, "snapshots", name, "manifest.jsonl"), "utf8");
+        assert.match(manifest, /\n\{"mac":"[0-9a-f]{64}"\}\n$/);
+      }
     }
+    assert.ok(cutOff > 0, "each kill came too late");
     const whole = await coffer(["backup", backups, ...flags]);
     assert.equal(whole.code, 0, whole.stderr);
     assert.deepEqual(readdirSync(join(backups, "snapshots")).filter((name) => name.endsWith(".partial")), []);
