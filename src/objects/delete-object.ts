@@ -62,7 +62,9 @@ async function heedVersionDeny(room: Room, call: Call, { key, versionId }: Delet
   if (versionId !== undefined || bucket.record.config.versioning !== undefined) return;
   const permission = onObject(room, call, { bucket, key }, "s3:DeleteObjectVersion");
   const decision = await call.decide(permission);
-  if (decision.effect === "Deny" && decision.explicit) await call.authorize(permission);
+  if (decision.effect === "Allow") return;
+  // What could not be decided may have been a Deny.
+  if (decision.explicit || decision.layer === "evaluation error") await call.authorize(permission);
 }
 
 /** @throws ServiceError PreconditionFailed, NoSuchBucket, AccessDenied, SlowDown */

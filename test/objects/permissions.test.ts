@@ -340,6 +340,19 @@ test("a Deny of either deletion keeps an unversioned object; a versioned one sti
   await remove();
 });
 
+test("a Deny of either deletion that takes too long to be decided keeps an unversioned object", async () => {
+  const world = new World();
+  await world.bucket();
+  const Key = "a".repeat(1000);
+  await world.put(Key, "x");
+  const remover = world.allow("remover", [{ Effect: "Allow", Action: "s3:DeleteObject", Resource: "*" }]);
+  const costly = Array.from({ length: 70 }, () => `arn:aws:s3:::bucket/*${"a".repeat(200)}?b*`);
+  const Resource = [...costly, "arn:aws:s3:::bucket/*"];
+  await world.configure("bucket", policy({ Effect: "Deny", Principal: "*", Action: "s3:DeleteObjectVersion", Resource }));
+  await refused(world.s3("DeleteObject", { Bucket: "bucket", Key }, { as: remover }), "AccessDenied");
+  await world.get(Key);
+});
+
 test("where ACLs are on, an object is its writer's: the bucket's owner needs a grant, may deny, and may delete", async () => {
   const world = new World({ settings: { newBucketDefaults: "open" } });
   await world.bucket();
