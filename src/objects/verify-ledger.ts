@@ -16,6 +16,8 @@ const TABLE_PARTS = { kind: "part table", parts: ["string", "string", "number"] 
 /** Body rows hold up to 64 KiB each. */
 const BODY_PAGE = 64;
 const PART_PAGE = 500;
+/** Many, since rows stand at times to come too (answers of completed uploads): new ones come before the last, but not as fast. */
+const LEDGER_PAGE = 1000;
 
 const afterOf = (at: PhaseAt): Buffer | undefined =>
   typeof at?.["after"] === "string" ? Buffer.from(at["after"], "hex") : undefined;
@@ -24,12 +26,17 @@ const behind = (last: Buffer | undefined): PhaseAt => (last === undefined ? unde
 /** What waits for the sweep still has an owner: the garbage row. */
 export async function garbageUnit(verifier: Verifier, unit: Unit, at: PhaseAt): Promise<PhaseAt> {
   const { room } = verifier;
-  const page = await openPage(room.store, room.tables.ledger, { prefix: [GARBAGE], after: afterOf(at), limit: UNIT_ROWS / 5 });
+  const { ledger } = room.tables;
+  const page = await openPage(room.store, ledger, { prefix: [GARBAGE], after: afterOf(at), to: unit.to, limit: LEDGER_PAGE });
+  let done = afterOf(at);
   for (const row of page.rows) {
+    if (unit.isFull && done !== undefined) return behind(done);
+    await unit.turn();
+    done = row.key;
     unit.counts.Garbage += 1;
     const garbage = row.clear as GarbageRecord;
     // Younger than the walk: its owner may have been seen before it was dropped.
-    const owner = row.stamp > unit.since ? "" : "garbage";
+    const owner = unit.isYoung(row.stamp) ? "" : "garbage";
     if (garbage.kind === "segment") unit.owned.push({ Id: garbage.segment, Owner: owner });
     if (garbage.kind === "parts") unit.owned.push({ Id: tableId(garbage.inc, garbage.uploadId), Owner: owner });
     if (garbage.kind === "upload") unit.owned.push({ Id: tableId(garbage.inc, garbage.uploadId), Owner: "" });
@@ -49,7 +56,7 @@ async function ownParts({ room }: Verifier, unit: Unit, { inc, uploadId }: { inc
 
 /** Segments that part tables name. A table that was written and given up may name parts that were replaced: a weak claim. */
 export async function tablePartsUnit({ room }: Verifier, unit: Unit, at: PhaseAt): Promise<PhaseAt> {
-  const page = await openPage(room.store, room.tables.partTables, { prefix: [], after: afterOf(at), limit: 4 });
+  const page = await openPage(room.store, room.tables.partTables, { prefix: [], after: afterOf(at), to: unit.to, limit: 4 });
   for (const { key, error } of page.damaged) await unit.report(damagedRow(TABLE_PARTS, key, error));
   for (const row of page.rows) {
     unit.counts.Rows += 1;
@@ -59,10 +66,12 @@ export async function tablePartsUnit({ room }: Verifier, unit: Unit, at: PhaseAt
 }
 
 export async function tablesUnit({ room }: Verifier, unit: Unit, at: PhaseAt): Promise<PhaseAt> {
-  const page = await openPage(room.store, room.tables.partTables, { prefix: [], after: afterOf(at), limit: UNIT_ROWS / 10 });
+  const page = await openPage(room.store, room.tables.partTables, {
+    prefix: [], after: afterOf(at), to: unit.to, limit: UNIT_ROWS / 10,
+  });
   for (const { key, stamp } of page.rows) {
     const [inc, uploadId, number] = decodeKey(key, TABLE_PARTS.parts);
-    if (stamp <= unit.since) unit.held.push({
+    if (!unit.isYoung(stamp)) unit.held.push({
       Id: tableId(inc, uploadId), Kind: "PART_TABLE", Detail: `upload ${uploadId} page ${number}`,
     });
   }
@@ -71,7 +80,8 @@ export async function tablesUnit({ room }: Verifier, unit: Unit, at: PhaseAt): P
 
 export async function ledgerUnit(verifier: Verifier, unit: Unit, at: PhaseAt): Promise<PhaseAt> {
   const { room } = verifier;
-  const page = await openPage(room.store, room.tables.ledger, { prefix: [], after: afterOf(at), limit: UNIT_ROWS });
+  const { ledger } = room.tables;
+  const page = await openPage(room.store, ledger, { prefix: [], after: afterOf(at), to: unit.to, limit: LEDGER_PAGE });
   for (const { key, error } of page.damaged) await unit.report(damagedRow(LEDGER_PARTS, key, error));
   for (const row of page.rows) await ledgerRow(verifier, unit, row);
   unit.counts.Rows += page.rows.length;
@@ -86,7 +96,7 @@ async function ledgerRow(
     unit.counts.Blobs += 1;
     const { inc, upload } = clear as { readonly inc?: string; readonly upload?: string };
     const whose = upload === undefined ? `bucket ${inc ?? "?"}` : `upload ${upload}`;
-    if (stamp <= unit.since) unit.held.push({ Id: id, Kind: "LEDGER", Detail: `ledger row of ${whose}` });
+    if (!unit.isYoung(stamp)) unit.held.push({ Id: id, Kind: "LEDGER", Detail: `ledger row of ${whose}` });
   } else if (kind === PENDING) {
     unit.counts.Pending += 1;
     const { leaseUntilMs = 0 } = clear as { readonly leaseUntilMs?: number };
@@ -102,12 +112,14 @@ async function ledgerRow(
 export async function bodiesUnit({ room }: Verifier, unit: Unit, at: PhaseAt): Promise<PhaseAt> {
   const { from, to } = room.tables.bodies.span();
   const after = afterOf(at);
-  const entries = await room.store.range({ from: after === undefined ? from : justBehind(after), to, limit: BODY_PAGE });
+  const entries = await room.store.range({
+    from: after === undefined ? from : justBehind(after), to: unit.to ?? to, limit: BODY_PAGE,
+  });
   for (const { key, stamp } of entries) {
     unit.counts.Rows += 1;
     const place = placeOf(key);
     if (place === undefined) await unit.damage("row-misplaced", `body row ${key.toString("hex")}`, "its key is none of a body's");
-    else if (stamp <= unit.since) unit.held.push({ Id: place.id, Kind: "BODY", Detail: `body row of bucket ${place.inc}` });
+    else if (!unit.isYoung(stamp)) unit.held.push({ Id: place.id, Kind: "BODY", Detail: `body row of bucket ${place.inc}` });
   }
   return behind(entries.length === BODY_PAGE ? entries.at(-1)?.key : undefined);
 }

@@ -3,6 +3,7 @@
  * however many versions there are and whoever writes meanwhile.
  */
 import { isDeepStrictEqual } from "node:util";
+import { justBehind } from "../stores/byte-order.js";
 import { damagedRow, openPage, openRow } from "../stores/verify-rows.js";
 import type { BucketRecord, HeadRecord } from "./records.js";
 import { packJson } from "./records.js";
@@ -17,33 +18,44 @@ const ATTEMPTS = 8;
 
 /** One bucket, or a part of it: `bucket` is its row key, `after` the last head, `versions…` where within a key to go on. */
 export async function objectsUnit(verifier: Verifier, unit: Unit, at: PhaseAt): Promise<PhaseAt> {
-  const found = await bucketAt(verifier, at);
+  const found = await bucketAt(verifier, unit, at);
   if (found === undefined) return undefined;
   const { record, rowKey } = found;
   const bucket = rowKey.toString("hex");
-  let after: Buffer | undefined = at?.["bucket"] === bucket &&
-    typeof at["after"] === "string" ? Buffer.from(at["after"], "hex") : undefined;
-  const inKey = at?.["bucket"] === bucket ? cursorOf(at) : undefined;
+  const begun = at?.["bucket"] === bucket ? at : undefined;
+  let after: Buffer | undefined = typeof begun?.["after"] === "string" ? Buffer.from(begun["after"], "hex") : undefined;
+  const to = typeof begun?.["to"] === "string" ? Buffer.from(begun["to"], "hex") : await endOfHeads(verifier, record);
+  const here = (rest = {}): PhaseAt => (
+    { bucket, to: to.toString("hex"), ...(after === undefined ? {} : { after: after.toString("hex") }), ...rest }
+  );
+  const inKey = begun === undefined ? undefined : cursorOf(begun);
   if (inKey !== undefined) {
     const rest = await keyUnit(verifier, unit, { bucket: record, headKey: inKey.headKey, from: inKey });
-    if (rest !== undefined) return { bucket, ...(after === undefined ? {} : { after: after.toString("hex") }), ...rest };
+    if (rest !== undefined) return here(rest);
     after = inKey.headKey;
   }
   while (!unit.isFull) {
     const { room } = verifier;
-    const page = await openPage(room.store, room.tables.heads, { prefix: [record.incarnation], after, limit: UNIT_ROWS });
+    const page = await openPage(room.store, room.tables.heads, { prefix: [record.incarnation], after, to, limit: UNIT_ROWS });
     for (const { key, error } of page.damaged) await unit.report(damagedRow(HEAD_PARTS, key, error));
     for (const row of page.rows) {
-      if (unit.isFull) return { bucket, ...(after === undefined ? {} : { after: after.toString("hex") }) };
+      if (unit.isFull) return here();
       await unit.turn();
       const rest = await keyUnit(verifier, unit, { bucket: record, headKey: row.key, from: undefined });
-      if (rest !== undefined) return { bucket, ...(after === undefined ? {} : { after: after.toString("hex") }), ...rest };
+      if (rest !== undefined) return here(rest);
       after = row.key;
     }
     if (page.last === undefined) return { behind: bucket };
     after = page.last;
   }
-  return { bucket, ...(after === undefined ? {} : { after: after.toString("hex") }) };
+  return here();
+}
+
+/** Behind the bucket's last key: keys that come after it are for the next walk. */
+async function endOfHeads({ room }: Verifier, { incarnation }: BucketRecord): Promise<Buffer> {
+  const { from, to } = room.tables.heads.span(incarnation);
+  const [last] = await room.store.range({ from, to, limit: 1, reverse: true });
+  return last === undefined ? from : justBehind(last.key);
 }
 
 interface Cursor {
@@ -68,7 +80,7 @@ interface BucketAt {
 }
 
 /** The bucket of `at`, or the next one. Damaged rows are named where the table is walked. */
-async function bucketAt({ room }: Verifier, at: PhaseAt): Promise<BucketAt | undefined> {
+async function bucketAt({ room }: Verifier, unit: Unit, at: PhaseAt): Promise<BucketAt | undefined> {
   const { buckets } = room.tables;
   if (typeof at?.["bucket"] === "string") {
     const row = await openRow(buckets, Buffer.from(at["bucket"], "hex"));
@@ -77,7 +89,7 @@ async function bucketAt({ room }: Verifier, at: PhaseAt): Promise<BucketAt | und
   const behind = at?.["behind"] ?? at?.["bucket"];
   let after: Buffer | undefined = typeof behind === "string" ? Buffer.from(behind, "hex") : undefined;
   for (;;) {
-    const page = await openPage(room.store, buckets, { prefix: [], after, limit: 1 });
+    const page = await openPage(room.store, buckets, { prefix: [], after, to: unit.to, limit: 1 });
     const [row] = page.rows;
     if (row !== undefined) return { record: row.clear, rowKey: row.key };
     if (page.last === undefined) return undefined;
@@ -144,7 +156,7 @@ async function versionsOf(
 ): Promise<{ readonly version?: string; readonly part?: number } | undefined> {
   const { room } = verifier;
   const { key } = head.clear;
-  if (from === undefined) await checkHead(verifier, unit, bucket, head);
+  if (from === undefined && !unit.isYoung(head.stamp)) await checkHead(verifier, unit, bucket, head);
   let fromPart = from?.part ?? 0;
   if (from?.after === undefined) {
     const part = await checkVersion(verifier, unit, { bucket, row: head, fromPart });

@@ -8,10 +8,12 @@ import { identityWalks } from "../iam/verify.js";
 import type { Kms } from "../keys/kms.js";
 import { keyWalks } from "../keys/verify.js";
 import { ServiceError } from "../lib/errors.js";
+import { justBehind } from "../stores/byte-order.js";
 import { rowWalk, type RowWalk } from "../stores/verify-rows.js";
 import { Space } from "../stores/spaces.js";
 import type { VerifyStoreRequest, VerifyStoreResponse } from "../wire/tables/coffer-types.js";
 import type { Room } from "./deps.js";
+import { GARBAGE } from "./ledger.js";
 import { blobsUnit, bodiesUnit, garbageUnit, ledgerUnit, tablePartsUnit, tablesUnit } from "./verify-ledger.js";
 import { objectsUnit } from "./verify-objects.js";
 import { objectRowWalks } from "./verify-rows.js";
@@ -30,30 +32,36 @@ interface Phase {
   readonly name: string;
   /** Also where only ownership is asked for. */
   readonly owners: boolean;
+  /** The table that it walks in order; absent: it is bounded by itself. */
+  readonly span?: () => { readonly from: Buffer; readonly to: Buffer };
   run(verifier: Verifier, unit: Unit, at: PhaseAt): Promise<PhaseAt>;
 }
 
 /**
  * INVARIANT: all that own come before all that is held, and garbage behind what may become garbage: so a piece that was
  * there before the walk began has been seen with an owner before it is looked for.
+ *
+ * Each ends at the last row that its table had when it began, and of rows younger than the walk only what they own is noted:
+ * so a walk ends, however much is written meanwhile. What moves behind a phase's end was owned when an earlier phase came by.
  */
 function phasesOf(verifier: Verifier): Phase[] {
+  const { tables } = verifier.room;
   const owning: Phase[] = [
-    { name: "objects", owners: true, run: objectsUnit },
-    { name: "uploads", owners: true, run: uploadsUnit },
-    { name: "part-tables", owners: true, run: tablePartsUnit },
-    { name: "garbage", owners: true, run: garbageUnit },
+    { name: "objects", owners: true, span: () => tables.buckets.span(), run: objectsUnit },
+    { name: "uploads", owners: true, span: () => tables.uploads.span(), run: uploadsUnit },
+    { name: "part-tables", owners: true, span: () => tables.partTables.span(), run: tablePartsUnit },
+    { name: "garbage", owners: true, span: () => tables.ledger.span(GARBAGE), run: garbageUnit },
   ];
   const rows = [...verifier.walks, ...objectRowWalks(verifier.room), jobRows(verifier)].map((walk): Phase => ({
-    name: walk.kind, owners: false, run: (_verifier, unit, at) => walkUnit(walk, unit, at),
+    name: walk.kind, owners: false, span: () => walk.span(), run: (_verifier, unit, at) => walkUnit(walk, unit, at),
   }));
   const held: Phase[] = [
-    { name: "upload-parts", owners: false, run: partRowsUnit },
+    { name: "upload-parts", owners: false, span: () => tables.uploadParts.span(), run: partRowsUnit },
     { name: "unknown-rows", owners: false, run: unknownRowsUnit },
     { name: "stray-rows", owners: false, run: strayRowsUnit },
-    { name: "tables-held", owners: true, run: tablesUnit },
-    { name: "ledger", owners: true, run: ledgerUnit },
-    { name: "bodies", owners: true, run: bodiesUnit },
+    { name: "tables-held", owners: true, span: () => tables.partTables.span(), run: tablesUnit },
+    { name: "ledger", owners: true, span: () => tables.ledger.span(), run: ledgerUnit },
+    { name: "bodies", owners: true, span: () => tables.bodies.span(), run: bodiesUnit },
     { name: "blobs", owners: true, run: blobsUnit },
   ];
   return [...owning, ...rows, ...held];
@@ -66,7 +74,7 @@ const jobRows = ({ room }: Verifier): RowWalk =>
 
 async function walkUnit(walk: RowWalk, unit: Unit, at: PhaseAt): Promise<PhaseAt> {
   const after = typeof at?.["after"] === "string" ? Buffer.from(at["after"], "hex") : undefined;
-  const { last, rows } = await walk.page(after, UNIT_ROWS, unit);
+  const { last, rows } = await walk.page({ after, to: unit.to, limit: UNIT_ROWS }, unit);
   unit.counts.Rows += rows;
   return last === undefined ? undefined : { after: last.toString("hex") };
 }
@@ -84,11 +92,24 @@ export async function verifyUnit(
   const index = place === undefined ? 0 : phases.findIndex(({ name }) => name === place.phase);
   const phase = phases[index];
   if (phase === undefined) throw invalidToken();
-  const unit = new Unit(verifier, depth, since);
+  const to = place?.to === undefined ? await endOf(verifier, phase) : Buffer.from(place.to, "hex");
+  const unit = new Unit(verifier, depth, since, to);
   const at = await phase.run(verifier, unit, place?.at);
-  const following = at === undefined ? phases[index + 1]?.name : phase.name;
-  const next = following === undefined ? undefined : { phase: following, since, ...(at === undefined ? {} : { at }) };
+  const next = at === undefined ? placeOf(phases[index + 1], since) : {
+    phase: phase.name, since, ...(to === undefined ? {} : { to: to.toString("hex") }), at,
+  };
   return { answer: unit.answer(phase.name, next === undefined ? undefined : writeToken(next)), next };
+}
+
+const placeOf = (phase: Phase | undefined, since: number): Place | undefined =>
+  phase === undefined ? undefined : { phase: phase.name, since };
+
+/** Behind the last row that is there now. */
+async function endOf({ room }: Verifier, { span }: Phase): Promise<Buffer | undefined> {
+  if (span === undefined) return undefined;
+  const { from, to } = span();
+  const [last] = await room.store.range({ from, to, limit: 1, reverse: true });
+  return last === undefined ? from : justBehind(last.key);
 }
 
 /** The last stamp given out: a commit of nothing takes the next. */
@@ -104,9 +125,9 @@ const writeToken = (place: Place): string => Buffer.from(JSON.stringify(place), 
 export function readToken(token: string): Place {
   try {
     const value = JSON.parse(Buffer.from(token, "base64url").toString("utf8")) as Partial<Place> | null;
-    const { phase, since, at = {} } = value ?? {};
+    const { phase, since, at = {}, to = "" } = value ?? {};
     const known = typeof phase === "string" && Number.isSafeInteger(since) && typeof at === "object" && at !== null;
-    const plain = Object.values(at).every(
+    const plain = [...Object.values(at), to].every(
       (member) => typeof member === "number" || (typeof member === "string" && /^[0-9a-f]*$/.test(member)),
     );
     if (known && plain) return value as Place;

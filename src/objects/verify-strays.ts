@@ -119,7 +119,7 @@ const PART_ROW = { kind: "upload part", parts: ["string", "string", "number"] } 
 export async function partRowsUnit(verifier: Verifier, unit: Unit, at: PhaseAt): Promise<PhaseAt> {
   const { room } = verifier;
   const after = typeof at?.["after"] === "string" ? Buffer.from(at["after"], "hex") : undefined;
-  const page = await openPage(room.store, room.tables.uploadParts, { prefix: [], after, limit: UNIT_ROWS });
+  const page = await openPage(room.store, room.tables.uploadParts, { prefix: [], after, to: unit.to, limit: UNIT_ROWS });
   for (const { key, error } of page.damaged) await unit.report(damagedRow(PART_ROW, key, error));
   unit.counts.Rows += page.rows.length;
   const uploads = new Map<string, string>();

@@ -39,6 +39,8 @@ export interface Place {
   readonly phase: string;
   /** Last stamp given out before the first unit: what is younger is not judged, for it came during the walk. */
   readonly since: number;
+  /** Hex: where the phase ends, exclusive. Rows that come behind what was there at its beginning are for the next walk. */
+  readonly to?: string;
   /** Of the phase's own making. */
   readonly at?: Readonly<Record<string, string | number>>;
 }
@@ -54,6 +56,8 @@ export const UNIT_ROWS = 500;
 export class Unit implements Reporter {
   readonly depth: Depth;
   readonly since: number;
+  /** Where the phase ends, exclusive. */
+  readonly to: Buffer | undefined;
   readonly #verifier: Verifier;
   readonly findings: Finding[] = [];
   readonly owned: OwnedPiece[] = [];
@@ -65,10 +69,15 @@ export class Unit implements Reporter {
     Rows: 0, Versions: 0, Opened: 0, CustomerKeyed: 0, Bytes: 0, Blobs: 0, Pending: 0, Garbage: 0,
   };
 
-  constructor(verifier: Verifier, depth: Depth, since: number) {
+  constructor(verifier: Verifier, depth: Depth, since: number, to?: Buffer) {
     this.#verifier = verifier;
     this.depth = depth;
     this.since = since;
+    this.to = to;
+  }
+
+  isYoung(stamp: number): boolean {
+    return stamp > this.since;
   }
 
   /** Enough for one unit. */

@@ -21,7 +21,7 @@ const PART_PAGE = 100;
 export async function uploadsUnit(verifier: Verifier, unit: Unit, at: PhaseAt): Promise<PhaseAt> {
   const { room } = verifier;
   const after = typeof at?.["after"] === "string" ? Buffer.from(at["after"], "hex") : undefined;
-  const page = await openPage(room.store, room.tables.uploads, { prefix: [], after, limit: UNIT_ROWS });
+  const page = await openPage(room.store, room.tables.uploads, { prefix: [], after, to: unit.to, limit: UNIT_ROWS });
   for (const { key, error } of page.damaged) await unit.report(damagedRow(UPLOAD_PARTS, key, error));
   let done: Buffer | undefined = after;
   let part: Buffer | undefined = typeof at?.["part"] === "string" ? Buffer.from(at["part"], "hex") : undefined;
@@ -45,10 +45,8 @@ async function uploadUnit(
   // Pages may be there before the object is; the object's own claim comes with its head.
   if (from === undefined) unit.owned.push({ Id: tableId(inc, uploadId), Owner: "" });
   const open = state.kind !== "completed";
-  if (open && from === undefined) await checkListed(verifier, unit, row, name);
-  const dataKeys = open && bucket !== undefined && unit.depth !== "OWNERS" ? await keysOf(
-    verifier, unit, { bucket, row, name },
-  ) : undefined;
+  if (open && from === undefined && !unit.isYoung(row.stamp)) await checkListed(verifier, unit, row, name);
+  let opened: Promise<DataKeys | undefined> | undefined;
   try {
     let after = from;
     for (;;) {
@@ -57,8 +55,10 @@ async function uploadUnit(
         await unit.turn();
         const { segment, partNumber } = part.clear;
         unit.owned.push({ Id: segment.id, Owner: uploadOwner(uploadId) });
-        if (open && unit.depth !== "OWNERS") {
+        if (open && unit.depth !== "OWNERS" && !unit.isYoung(part.stamp)) {
           unit.counts.Versions += 1;
+          opened ??= bucket === undefined ? Promise.resolve(undefined) : keysOf(verifier, unit, { bucket, row, name });
+          const dataKeys = await opened;
           const place = {
             inc, segment, layers: row.clear.encryption.keys.length, upload: uploadId, subject: `${name} part ${partNumber}`,
           };
@@ -71,7 +71,7 @@ async function uploadUnit(
       after = parts.last;
     }
   } finally {
-    dataKeys?.wipe();
+    (await opened)?.wipe();
   }
 }
 

@@ -8,7 +8,7 @@
 import { isIntegrityError } from "../lib/errors.js";
 import type { Finding } from "../wire/tables/coffer-types.js";
 import { justBehind } from "./byte-order.js";
-import type { Batch, MetadataStore } from "./contract.js";
+import type { Batch, MetadataStore, Stamp } from "./contract.js";
 import { decodeKey, type PartKind } from "./key-encoding.js";
 import type { Found, KeyPart, Table } from "./records.js";
 
@@ -16,6 +16,8 @@ import type { Found, KeyPart, Table } from "./records.js";
 export interface Reporter {
   /** @param repair present: what is wrong can be put right without touching what may be someone's */
   report(finding: Finding, repair?: Repair): Promise<void>;
+  /** Written since the walk began: what comes after it, the next walk judges. */
+  isYoung(stamp: Stamp): boolean;
   /** Lets others have their turn: a store that answers at once would keep them waiting for the whole unit. */
   turn(): Promise<void>;
 }
@@ -46,21 +48,23 @@ export interface RowRules<C> {
 /** Rules with their type erased, for lists. */
 export interface RowWalk {
   readonly kind: string;
+  span(): { readonly from: Buffer; readonly to: Buffer };
   /** @returns key of the last row looked at; undefined: the table is at its end */
   page(
-    after: Buffer | undefined, limit: number, reporter: Reporter,
+    query: { readonly after: Buffer | undefined; readonly to: Buffer | undefined; readonly limit: number }, reporter: Reporter,
   ): Promise<{ readonly last: Buffer | undefined; readonly rows: number }>;
 }
 
 export function rowWalk<C>(store: MetadataStore, rules: RowRules<C>): RowWalk {
   return {
     kind: rules.kind,
-    async page(after, limit, reporter) {
-      const page = await openPage(store, rules.table, { prefix: [], after, limit });
+    span: () => rules.table.span(),
+    async page(query, reporter) {
+      const page = await openPage(store, rules.table, { prefix: [], ...query });
       for (const { key, error } of page.damaged) await reporter.report(damagedRow(rules, key, error));
       for (const row of page.rows) {
         await reporter.turn();
-        await judge(rules, row, reporter);
+        if (!reporter.isYoung(row.stamp)) await judge(rules, row, reporter);
       }
       return { last: page.last, rows: page.rows.length + page.damaged.length };
     },
@@ -79,14 +83,25 @@ export interface OpenedPage<C> {
   readonly last: Buffer | undefined;
 }
 
+export interface PageQuery {
+  readonly prefix: readonly KeyPart[];
+  /** Exclusive. */
+  readonly after?: Buffer | undefined;
+  /** Exclusive; absent: the end of the prefix. */
+  readonly to?: Buffer | undefined;
+  readonly limit: number;
+}
+
 /** `Table.list` that goes on behind rows that do not open, and opens every sealed part. */
 export async function openPage<C>(
   store: MetadataStore,
   table: Table<C>,
-  query: { readonly prefix: readonly KeyPart[]; readonly after?: Buffer | undefined; readonly limit: number },
+  query: PageQuery,
 ): Promise<OpenedPage<C>> {
   const { from, to } = table.span(...query.prefix);
-  const entries = await store.range({ from: query.after === undefined ? from : justBehind(query.after), to, limit: query.limit });
+  const entries = await store.range({
+    from: query.after === undefined ? from : justBehind(query.after), to: query.to ?? to, limit: query.limit,
+  });
   const rows: Found<C>[] = [];
   const damaged: DamagedRow[] = [];
   for (const entry of entries) {
@@ -111,7 +126,7 @@ async function judge<C>(rules: RowRules<C>, first: Found<C>, reporter: Reporter)
     const broken = await brokenOf(rules, row);
     if (broken.length === 0) return;
     const [again] = await rules.table.getMany([row.key]);
-    if (again === undefined) return;
+    if (again === undefined || reporter.isYoung(again.stamp)) return;
     const stoodStill = again.stamp === row.stamp && attempt > 0;
     row = again;
     if (!stoodStill && attempt < ATTEMPTS - 1) continue;
