@@ -15,6 +15,7 @@ import type { RequestHead, Service } from "../wire/types.js";
 import { CallAudit, type AuditSubject } from "./audit.js";
 import { fullContext, type ClientFacts } from "./context.js";
 import type { AnyOperation, AuditNotes, Authentication, Call, Denial, InvokeOptions } from "./contract.js";
+import { decisionTurn } from "./decision-turns.js";
 import { accessDenied } from "./denied.js";
 import type { GateDependencies } from "./dependencies.js";
 
@@ -196,11 +197,17 @@ export class LiveCall implements Call {
   }
 
   async decide(permission: Permission): Promise<Decision> {
-    return this.#decision(permission, await this.#policiesOnce());
+    const policies = await this.#policiesOnce();
+    const turn = decisionTurn();
+    if (turn !== undefined) await turn;
+    return this.#decision(permission, policies);
   }
 
   async authorize(permission: Permission): Promise<void> {
-    this.#enforce(permission, await this.#policiesOnce());
+    const policies = await this.#policiesOnce();
+    const turn = decisionTurn();
+    if (turn !== undefined) await turn;
+    this.#enforce(permission, policies);
   }
 
   #decision(permission: Permission, policies: PrincipalPolicies): Decision {

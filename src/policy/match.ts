@@ -105,9 +105,10 @@ function matchesPoints(pieces: readonly (readonly number[])[], text: string): bo
 function behindPiece(piece: readonly number[], text: string, at: number): number {
   let index = 0;
   while (index < piece.length && at < text.length) {
-    const point = piece[index];
-    if (point !== ONE && point !== text.codePointAt(at)) break;
-    at += unitsAt(text, at);
+    const point = text.codePointAt(at) ?? 0;
+    const wanted = piece[index];
+    if (wanted !== ONE && wanted !== point) break;
+    at += point > 0xffff ? 2 : 1;
     index += 1;
   }
   spend(index + 1);

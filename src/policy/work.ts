@@ -9,6 +9,7 @@ export const WORK_BUDGET = 8_000_000;
 
 // One decision at a time, never over an await.
 let left = Number.POSITIVE_INFINITY;
+let done = 0;
 
 /** Runs `decide` within the budget. @throws what `decide` throws; Error when it takes too much */
 export function withinBudget<T>(decide: () => T): T {
@@ -16,9 +17,13 @@ export function withinBudget<T>(decide: () => T): T {
   try {
     return decide();
   } finally {
+    done += WORK_BUDGET - left;
     left = Number.POSITIVE_INFINITY;
   }
 }
+
+/** Comparisons of all decisions so far. */
+export const workDone = (): number => done;
 
 export function spend(comparisons: number): void {
   left -= comparisons;

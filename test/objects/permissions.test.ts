@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import type { Batch } from "../../src/stores/contract.js";
-import { AWAY, HOME, pattern, refused, root, rootArn, TestBody, userArn, user, userId, World } from "./world.js";
+import { anonymous, AWAY, HOME, pattern, refused, root, rootArn, TestBody, userArn, user, userId, World } from "./world.js";
 import type { CallAs, Out } from "./world.js";
 
 const customer = (): object => {
@@ -351,6 +351,25 @@ test("a Deny of either deletion that takes too long to be decided keeps an unver
   await world.configure("bucket", policy({ Effect: "Deny", Principal: "*", Action: "s3:DeleteObjectVersion", Resource }));
   await refused(world.s3("DeleteObject", { Bucket: "bucket", Key }, { as: remover }), "AccessDenied");
   await world.get(Key);
+});
+
+test("many entries that each take long to be decided leave others their turn between", async () => {
+  const world = new World();
+  await world.bucket();
+  const Resource = Array.from({ length: 20 }, () => `arn:aws:s3:::bucket/*${"a".repeat(200)}?b*`);
+  await world.configure("bucket", policy({ Effect: "Deny", Principal: "*", Action: "s3:DeleteObject", Resource }));
+  const Objects = Array.from({ length: 30 }, (_, at) => ({ Key: "a".repeat(1000) + String(at) }));
+  let turns = 0;
+  let over = false;
+  const turn = (): void => {
+    turns += 1;
+    if (!over) setImmediate(turn);
+  };
+  setImmediate(turn);
+  const { Errors } = await world.s3("DeleteObjects", { Bucket: "bucket", Delete: { Objects } }, { as: anonymous });
+  over = true;
+  assert.equal((Errors as unknown[]).length, 30);
+  assert.ok(turns >= 20, `${turns} turns in 30 decisions`);
 });
 
 test("where ACLs are on, an object is its writer's: the bucket's owner needs a grant, may deny, and may delete", async () => {
