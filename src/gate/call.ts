@@ -18,6 +18,7 @@ import type { AnyOperation, AuditNotes, Authentication, Call, Denial, InvokeOpti
 import { decisionTurn } from "./decision-turns.js";
 import { accessDenied } from "./denied.js";
 import type { GateDependencies } from "./dependencies.js";
+import { releaseUnsent } from "./unsent.js";
 
 /** Facts of one request that every call made for it shares. */
 export interface RequestFacts extends ClientFacts {
@@ -146,6 +147,7 @@ export class LiveCall implements Call {
   /** Resolve → authorize → run → record. The answer may leave once this resolves. */
   async execute(input: object): Promise<unknown> {
     this.#input = input as Readonly<Record<string, unknown>>;
+    let output: unknown;
     try {
       const facts = await this.#op.resolve(input as never, this);
       const { denied } = this.#op;
@@ -156,10 +158,11 @@ export class LiveCall implements Call {
         const policies = await this.#policiesOnce();
         for (const permission of permissions) this.#enforce(permission, policies);
       }
-      const output = await this.#op.run(input as never, facts, this);
+      output = await this.#op.run(input as never, facts, this);
       if (!this.#options.silent) this.#audit.success(this.#subject());
       return output;
     } catch (error) {
+      await releaseUnsent(output);
       this.#recordFailure(error);
       throw error;
     }

@@ -19,6 +19,7 @@ import { BODY_BUDGET_BYTES, busy, MemoryBudget } from "./memory-budget.js";
 import { postObject } from "./post-object.js";
 import { Refusals } from "./refusals.js";
 import type { Answer, Incoming, Receiving } from "./request.js";
+import { releaseUnsent } from "./unsent.js";
 
 export class Gate {
   readonly #deps: GateDependencies;
@@ -92,9 +93,14 @@ export class Gate {
       const { stream, memory } = await openBody(receiving, proven);
       return { input: decodeInput(named, head, memory), body: stream };
     });
-    const answer = encodeOutput(named.service, named.operation, output, ids);
-    this.#answered(state, answer.status, "");
-    return answer;
+    try {
+      const answer = encodeOutput(named.service, named.operation, output, ids);
+      this.#answered(state, answer.status, "");
+      return answer;
+    } catch (error) {
+      await releaseUnsent(output);
+      throw error;
+    }
   }
 
   #facts(incoming: Incoming, who: Pick<RequestFacts, "principal" | "authentication" | "requestId" | "nowMs">): RequestFacts {

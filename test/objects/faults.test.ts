@@ -269,3 +269,33 @@ test("calls of every kind that run into each other on two keys leave objects tha
   await Promise.all(Array.from({ length: 6 }, client));
   await assertSound(world);
 });
+
+test("a read that cannot be recorded holds neither its blob nor its keys", async () => {
+  const inner = memoryBlobStore();
+  let open = 0;
+  const blobs: BlobStore = {
+    put: (id, bytes, signal) => inner.put(id, bytes, signal),
+    async *get(id, range) {
+      open += 1;
+      try {
+        yield* inner.get(id, range);
+      } finally {
+        open -= 1;
+      }
+    },
+    size: (id) => inner.size(id),
+    delete: (id) => inner.delete(id),
+    list: (after, limit) => inner.list(after, limit),
+    close: () => inner.close(),
+  };
+  const world = new World({ blobs });
+  await world.bucket();
+  await world.put("k", pattern(BIG));
+  const full = new Error("no space left for the audit file");
+  world.audit.push = (record) => {
+    if (record["eventName"] === "GetObject") throw full;
+    return 0;
+  };
+  await assert.rejects(world.s3("GetObject", { ...B, Key: "k" }), full);
+  assert.equal(open, 0);
+});
