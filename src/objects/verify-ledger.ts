@@ -56,13 +56,17 @@ async function ownParts({ room }: Verifier, unit: Unit, { inc, uploadId }: { inc
 
 /** Segments that part tables name. A table that was written and given up may name parts that were replaced: a weak claim. */
 export async function tablePartsUnit({ room }: Verifier, unit: Unit, at: PhaseAt): Promise<PhaseAt> {
-  const page = await openPage(room.store, room.tables.partTables, { prefix: [], after: afterOf(at), to: unit.to, limit: 4 });
-  for (const { key, error } of page.damaged) await unit.report(damagedRow(TABLE_PARTS, key, error));
-  for (const row of page.rows) {
-    unit.counts.Rows += 1;
-    for (const { segment } of unpackJson<PartEntry[]>(row.sealed()) ?? []) unit.owned.push({ Id: segment.id, Owner: "" });
+  for (let after = afterOf(at); ; ) {
+    const page = await openPage(room.store, room.tables.partTables, { prefix: [], after, to: unit.to, limit: 4 });
+    for (const { key, error } of page.damaged) await unit.report(damagedRow(TABLE_PARTS, key, error));
+    for (const row of page.rows) {
+      unit.counts.Rows += 1;
+      for (const { segment } of unpackJson<PartEntry[]>(row.sealed()) ?? []) unit.owned.push({ Id: segment.id, Owner: "" });
+    }
+    if (page.last === undefined || unit.isFull) return behind(page.last);
+    await unit.turn();
+    after = page.last;
   }
-  return behind(page.last);
 }
 
 export async function tablesUnit({ room }: Verifier, unit: Unit, at: PhaseAt): Promise<PhaseAt> {
