@@ -231,6 +231,8 @@ async function startReading(
           await close();
           throw error;
         });
+        // INVARIANT: whoever copies these bytes never takes a part for the whole.
+        call.signal.throwIfAborted();
         if (more.done === true) {
           await close();
           return { done: true, value: undefined };

@@ -47,10 +47,14 @@ export async function respond(
     }
     response.end();
   } catch (error) {
+    // The client went away while a piece was awaited: the body says so, and there is nobody to tell.
+    if (response.destroyed && isAbort(error)) return;
     response.destroy();
     throw error;
   }
 }
+
+const isAbort = (error: unknown): boolean => error instanceof DOMException && error.name === "AbortError";
 
 /** Until the socket has taken all that waits, or is gone. */
 function writable(response: ServerResponse): Promise<void> {

@@ -139,6 +139,23 @@ test("data keys are wiped when a body ends, is empty and never read, is given up
   }
 });
 
+test("a body whose reader is gone fails: what reads on never takes a part for the whole", async () => {
+  const world = new World();
+  await world.bucket();
+  await world.put("large", pattern(3 * 1024 * 1024));
+  const client = new AbortController();
+  const { Body } = await world.s3("GetObject", { Bucket: "bucket", Key: "large" }, { signal: client.signal });
+  let read = 0;
+  const rest = async (): Promise<void> => {
+    for await (const piece of Body as AsyncIterable<Buffer>) {
+      read += piece.length;
+      client.abort();
+    }
+  };
+  await assert.rejects(rest, { name: "AbortError" });
+  assert.ok(read > 0 && read < 3 * 1024 * 1024);
+});
+
 test("an inline body put in another object's place is detected", async () => {
   const world = new World();
   await world.bucket();

@@ -121,6 +121,8 @@ export interface CallAs {
   readonly headers?: Readonly<Record<string, string>>;
   readonly region?: string;
   readonly authentication?: Authentication["type"];
+  /** Aborts when the client is gone. */
+  readonly signal?: AbortSignal;
 }
 
 /** Output with everything that any operation answers; tests say what they expect. */
@@ -237,7 +239,7 @@ export class World {
         secure: options.secure !== false,
         secureEnoughForSse: options.secure !== false,
         sourceIp: "127.0.0.1",
-        signal: new AbortController().signal,
+        signal: options.signal ?? new AbortController().signal,
         userAgent: "test",
         referer: undefined,
         tlsVersion: undefined,
