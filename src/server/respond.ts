@@ -6,6 +6,9 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Answer } from "../gate/request.js";
 
 const UNREAD_GRACE_MS = 5000;
+/** A declared body of at most this is waited for before an answer that did not need it, so long and no longer. */
+const SMALL_BODY_BYTES = 64 * 1024;
+const SMALL_BODY_MS = 500;
 /**
  * What may wait in the process for one client. Pieces that are at hand together go out with one system call, where Node's
  * own mark (16 KiB) would have each of them wait for the one before.
@@ -19,6 +22,7 @@ export async function respond(
   answer: Answer,
   continueUnsent: boolean,
 ): Promise<void> {
+  if (!continueUnsent && isSmallRest(request)) await takeRest(request);
   // Gone, or answered already: the body was too slow.
   if (response.destroyed || response.headersSent) return discard(answer);
   closeAfterUnreadBody(request, response, continueUnsent);
@@ -55,6 +59,27 @@ export async function respond(
 }
 
 const isAbort = (error: unknown): boolean => error instanceof DOMException && error.name === "AbortError";
+
+/** Does little of the request's body remain to come? */
+const isSmallRest = (request: IncomingMessage): boolean =>
+  !request.complete && Number(request.headers["content-length"] ?? Number.NaN) <= SMALL_BODY_BYTES;
+
+/**
+ * Until the rest of the body has come, unread. Clients that write a small body in pieces (forms by `fetch`) take an answer
+ * before its end for a broken connection.
+ */
+function takeRest(request: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      request.off("end", done).off("close", done).off("error", done);
+      resolve();
+    };
+    const timer = setTimeout(done, SMALL_BODY_MS);
+    request.on("end", done).on("close", done).on("error", done);
+    request.resume();
+  });
+}
 
 /** Until the socket has taken all that waits, or is gone. */
 function writable(response: ServerResponse): Promise<void> {

@@ -99,6 +99,23 @@ test("a reader that is slow is waited for; one that goes away gives the body up"
   await server.drain(100);
 });
 
+test("an answer that did not need a small body waits until it has come, but not for ever", async () => {
+  const server = await serving(() => Promise.resolve({ ...ok(Buffer.from("no")), status: 403, headers: { "content-length": "2" } }));
+  const post = (length: number): Wire =>
+    new Wire(server).write(`POST / HTTP/1.1\r\nHost: h\r\nContent-Length: ${length}\r\n\r\nfirst`);
+  const small = post(10);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(small.text, "");
+  small.write("later");
+  const no = (text: string): boolean => text.endsWith("no");
+  assert.ok(no(await small.until(no)));
+  // The connection goes on.
+  const twice = (text: string): boolean => text.split("403").length === 3;
+  assert.ok(twice(await small.write(GET).until(twice)));
+  for (const length of [10, 64 * 1024 + 1]) assert.ok(no(await post(length).until(no)), "its body never comes");
+  await server.drain(100);
+});
+
 test("HEAD and clients that are gone before the answer give the body up", async () => {
   const head = tracked(3);
   await head.body.next();
