@@ -5,7 +5,7 @@
  * Refusals that only say "someone else was faster" are right whenever someone else was there, and change nothing.
  */
 import { linearize, type Happened, type Machine, type Verdict } from "./linearize.js";
-import { perform, type Fresh, type ModelLimits } from "./s3-model.js";
+import { perform, type Fresh, type ModelLimits, type Outcome } from "./s3-model.js";
 import { EMPTY, textOf, type Action, type Answer, type Shown, type State } from "./state.js";
 
 /** A call, when it began and ended, and what was answered. */
@@ -199,10 +199,13 @@ function stepOf(state: State, moment: Moment, limits: ModelLimits): State[] {
       if ("next" in outcome && outcome.next !== state) results.push(outcome.next);
     } else if ("ok" in answer) {
       if ("ok" in outcome && agrees(outcome.ok, answer.ok, moment)) results.push(outcome.next);
-    } else if ("errors" in outcome && outcome.errors.some((error) => isError(answer.error, error))) results.push(state);
+    } else if (refusalsOf(outcome, moment).some((error) => isError(answer.error, error))) results.push(state);
   }
   return results;
 }
+
+const refusalsOf = (outcome: Outcome, { wasDisturbed }: Moment): readonly string[] =>
+  "errors" in outcome ? outcome.errors : wasDisturbed ? (outcome.orErrors ?? []) : [];
 
 /** A HEAD over HTTP does not say what was not found. */
 const isError = (seen: string, expected: string): boolean =>

@@ -8,22 +8,28 @@ import { contentOf } from "./state.js";
 
 /** Seeds that a mistake may hide from. */
 const SEEDS = 60;
+/** A history that a person can read. */
+const READABLE_CALLS = 16;
 
 const isLong = process.env["COFFER_TEST_LONG"] !== undefined;
 
 for (const [mistake, [plant, options]] of Object.entries(MISTAKES)) {
   const when = { skip: isLong || !TAKE_LONG.has(mistake) ? false : "takes long: npm run soak -- model" };
   test(`found and shrunk: ${mistake}`, when, async (context) => {
+    let found = 0;
     for (let seed = 1; seed <= SEEDS; seed++) {
       const failure = await failureOf(seed, options, plant);
       if (failure === undefined) continue;
-      const calls = failure.split("\n").filter((line) => line.includes(" client ")).length;
-      context.diagnostic(`${calls} calls\n${failure}`);
       assert.match(failure, new RegExp(`seed ${seed}, schedule \\d+`));
-      assert.ok(calls <= 16, `${calls} calls are left:\n${failure}`);
+      found++;
+      const calls = failure.split("\n").filter((line) => line.includes(" client ")).length;
+      // Leaving calls out changes who meets whom, so shrinking may end where one call less hides it: then another seed tells.
+      if (calls > READABLE_CALLS) continue;
+      context.diagnostic(`${calls} calls\n${failure}`);
+      assert.ok(found <= 3, `only failure ${found} can be read`);
       return;
     }
-    assert.fail(`not found with ${SEEDS} seeds`);
+    assert.fail(`found ${found} times with ${SEEDS} seeds, never readable`);
   });
 }
 

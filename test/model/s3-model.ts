@@ -15,7 +15,12 @@ export interface Fresh {
 }
 
 export type Outcome =
-  | { readonly next: State; readonly ok: Shown }
+  | {
+      readonly next: State;
+      readonly ok: Shown;
+      /** Refusals that are as right while another call is under way. */
+      readonly orErrors?: readonly string[];
+    }
   /** All that stands against the call; sequentially it is the first. */
   | { readonly errors: readonly string[] };
 
@@ -262,7 +267,10 @@ const completeUpload: Handler = (at) => {
   const { input } = at.action;
   const id = text(input["UploadId"]);
   const stored = at.bucket.uploads[id];
-  if (stored?.key === at.key && stored.done !== undefined) return { next: at.state, ok: stored.done };
+  if (stored?.key === at.key && stored.done !== undefined) {
+    // Beside the Complete that made the object, a condition may be judged after it of an upload that was seen before it.
+    return { next: at.state, ok: stored.done, orErrors: writeErrors(at) };
+  }
   const upload = openUpload(at);
   if (upload === undefined) return refuse("NoSuchUpload");
   const { Parts: listed = [] } = (input["MultipartUpload"] ?? {}) as { readonly Parts?: readonly ListedPart[] };
