@@ -19,7 +19,7 @@ import { houseKeyArn } from "../keys/managed-keys.js";
 import { kmsOperations } from "../keys/operations.js";
 import { HOUR_MS, MINUTE_MS, type Clock } from "../lib/clock.js";
 import type { Log } from "../lib/log.js";
-import { DEFAULT_LIMITS, type Room } from "../objects/deps.js";
+import type { Room } from "../objects/deps.js";
 import { bucketConfigOperations } from "../objects/bucket-config-operations.js";
 import { lifecycleJob } from "../objects/lifecycle-run.js";
 import { openRoom, roomOperations } from "../objects/operations.js";
@@ -27,7 +27,7 @@ import { newOrphanSearch, orphanStep, sweepStep } from "../objects/sweep.js";
 import { verifierOf, verifyStore } from "../objects/verify-store.js";
 import { createRecords } from "../stores/record-table.js";
 import type { Config } from "./config.js";
-import { graceMsOf } from "./limits.js";
+import { objectSettings } from "./object-settings.js";
 import { Metrics } from "./metrics.js";
 import { kmsEvent, lifecycleEvent } from "./service-events.js";
 import { openStorage, type Storage } from "./storage.js";
@@ -80,13 +80,7 @@ export async function openApp(config: Config, clock: Clock, log: Log): Promise<A
     canonicalIdOf: (accountId) => iam.accounts.canonicalIdOf(accountId),
     resolveKeyArn: (region, account, keyId) => resolveKeyArn(kms, { region, account, keyId }),
     mayDescribeKey: (call, arn) => mayDescribeKey(kms, arn, call),
-    settings: {
-      defaultRegion: config.region,
-      regions: config.regions,
-      newBucketDefaults: config.newBucketDefaults,
-      sseCOnNewBuckets: config.sseCOnNewBuckets,
-      limits: { ...DEFAULT_LIMITS, graceMs: graceMsOf(config) },
-    },
+    settings: objectSettings(config),
   });
   const registry = new Registry([
     ...iam.operations,

@@ -7,13 +7,13 @@ import { closeKms, openKms, type Kms } from "../keys/kms.js";
 import { houseKeyArn } from "../keys/managed-keys.js";
 import { systemClock, type Clock } from "../lib/clock.js";
 import { silentLog } from "../lib/log.js";
-import { DEFAULT_LIMITS, type Room } from "../objects/deps.js";
+import type { Room } from "../objects/deps.js";
 import { openRoom } from "../objects/operations.js";
 import { readDataDirectory } from "../stores/data-directory.js";
 import { lockDirectory } from "../stores/directory-lock.js";
 import { createRecords } from "../stores/record-table.js";
 import { ConfigError, type Config } from "./config.js";
-import { graceMsOf } from "./limits.js";
+import { objectSettings } from "./object-settings.js";
 import { openStorage } from "./storage.js";
 
 export interface OfflineStore {
@@ -40,13 +40,7 @@ export async function openOffline(config: Config, clock: Clock = systemClock): P
       room: openRoom({
         records, clock, houseKeyArn, log: silentLog, blobs: stores.blobs, principals: iam.principals,
         canonicalIdOf: (accountId) => iam.accounts.canonicalIdOf(accountId),
-        settings: {
-          defaultRegion: config.region,
-          regions: config.regions,
-          newBucketDefaults: config.newBucketDefaults,
-          sseCOnNewBuckets: config.sseCOnNewBuckets,
-          limits: { ...DEFAULT_LIMITS, graceMs: graceMsOf(config) },
-        },
+        settings: objectSettings(config),
       }),
       close: async () => {
         closeKms(kms);

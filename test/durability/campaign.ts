@@ -5,7 +5,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { WireClient } from "../../src/wire/client.js";
 import { Counter } from "../model/run.js";
-import { Random } from "../model/random.js";
+import { Random } from "../random.js";
 import type { Shown } from "../model/state.js";
 import { wireTarget, type Target } from "../model/target.js";
 import { compare, emptyStates, withKnownEtags, type States } from "./compare.js";

@@ -3,7 +3,7 @@
  * every call is about one key, so that histories can be judged key by key.
  */
 import type { Observed } from "../model/history.js";
-import type { Random } from "../model/random.js";
+import type { Random } from "../random.js";
 import type { Counter } from "../model/run.js";
 import { contentOf, type Action, type Answer, type State } from "../model/state.js";
 import type { Target } from "../model/target.js";

@@ -1,30 +1,4 @@
-/** A seeded generator, and an input read as a sequence of choices: so that structured inputs mutate and shrink as bytes do. */
-
-/** mulberry32 */
-export class Random {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** Uniform in [0, 1). */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let t = this.#state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  }
-
-  below(limit: number): number {
-    return Math.floor(this.next() * limit);
-  }
-
-  pick<T>(items: readonly T[]): T {
-    return chosen(items, this.below(items.length));
-  }
-}
+/** An input read as a sequence of choices: so that structured inputs mutate and shrink as bytes do. */
 
 /** Reads choices off an input; behind its end every choice is the first. */
 export class Choices {

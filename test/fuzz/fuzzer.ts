@@ -2,7 +2,7 @@
  * The loop: mutate, run, keep what reaches new code, shrink what fails. Repeats exactly from target and seed, but for
  * inputs that were kept by coverage a run earlier.
  */
-import { Random } from "./bytes.js";
+import { Random } from "../random.js";
 import { Coverage } from "./coverage.js";
 import { mutate } from "./mutate.js";
 import type { Target } from "./target.js";

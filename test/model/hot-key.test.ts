@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { tell } from "./history.js";
 import type { Step } from "./program.js";
-import { Random } from "./random.js";
+import { Random } from "../random.js";
 import { runScheduled } from "./scheduled.js";
 import { contentOf } from "./state.js";
 

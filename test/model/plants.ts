@@ -6,26 +6,16 @@ import type { Batch, Check, MetadataStore, Value } from "../../src/stores/contra
 import { Space } from "../../src/stores/spaces.js";
 import type { ProgramOptions } from "./program.js";
 import { COMING_AND_GOING, Lost, SMALL, UPLOADS, type Plant } from "./scheduled.js";
-import { Random } from "./random.js";
+import { Random } from "../random.js";
+import { changedStore } from "../stores/changed-store.js";
 
 const isOf = (key: Uint8Array, space: number): boolean => key[0] === space;
 const touches = ({ puts = [], deletes = [] }: Batch, space: number): boolean =>
   puts.some(({ key }) => isOf(key, space)) || deletes.some((key) => isOf(key, space));
 
-function changed(inner: MetadataStore, methods: Partial<MetadataStore>): MetadataStore {
-  return {
-    get: (keys) => inner.get(keys),
-    range: (query) => inner.range(query),
-    groups: (query) => inner.groups(query),
-    commit: (batch) => inner.commit(batch),
-    close: () => inner.close(),
-    ...methods,
-  };
-}
-
 /** Commits as if one kind of check always held. */
 const without = (leaveOut: (check: Check) => boolean): Plant => (inner) =>
-  changed(inner, {
+  changedStore(inner, {
     commit: async (batch) => {
       const checks = batch.checks?.map((check): Check => (leaveOut(check) ? ALWAYS : check)) ?? [];
       return inner.commit({ ...batch, checks });
@@ -37,14 +27,14 @@ const of = (space: number) => (check: Check): boolean => "key" in check && isOf(
 
 /** A row that should go stays. */
 const keeping = (space: number): Plant => (inner) =>
-  changed(inner, {
+  changedStore(inner, {
     commit: (batch) => inner.commit({ ...batch, deletes: batch.deletes?.filter((key) => !isOf(key, space)) ?? [] }),
   });
 
 /** Every n-th commit that touches a space is acknowledged and not made. */
 const forgetting = (space: number, nth: number): Plant => (inner) => {
   let count = 0;
-  return changed(inner, {
+  return changedStore(inner, {
     commit: async (batch) => {
       if (!touches(batch, space) || ++count % nth !== 0) return inner.commit(batch);
       return inner.commit({ checks: batch.checks ?? [] });
@@ -55,7 +45,7 @@ const forgetting = (space: number, nth: number): Plant => (inner) => {
 /** The first look at a row that changed gives what was there before. */
 const stale = (space: number): Plant => (inner) => {
   const before = new Map<string, Value | undefined>();
-  return changed(inner, {
+  return changedStore(inner, {
     get: async (keys) => {
       const found = await inner.get(keys);
       return found.map((value, at) => {
@@ -72,7 +62,7 @@ const stale = (space: number): Plant => (inner) => {
 
 /** Commits without their rows of one kind. */
 const torn = (space: number): Plant => (inner) =>
-  changed(inner, {
+  changedStore(inner, {
     commit: (batch) => inner.commit({ ...batch, puts: batch.puts?.filter(({ key }) => !isOf(key, space)) ?? [] }),
   });
 
@@ -101,7 +91,7 @@ export const TAKE_LONG: ReadonlySet<string> = new Set([
 /** No mistake: now and then a commit fails, before it took place or after, and nobody says which. */
 export const failing = (seed: number): Plant => (inner) => {
   const random = new Random(seed);
-  return changed(inner, {
+  return changedStore(inner, {
     commit: async (batch) => {
       const dice = random.next();
       if (dice >= 0.06) return inner.commit(batch);

@@ -2,7 +2,7 @@
  * Random programs of S3 calls. A call may need what an earlier one answered (a version id, an upload id, an ETag): it names
  * that call, so that a program stays one when calls are taken out of it.
  */
-import { Random } from "./random.js";
+import { Random } from "../random.js";
 import type { Action, Answer } from "./state.js";
 
 /** What the answer of step `of` has under `member`; without such an answer, a name of right form that nothing has. */

@@ -7,7 +7,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import timers from "node:timers/promises";
 import { syncBuiltinESMExports } from "node:module";
 import type { BlobStore, MetadataStore } from "../../src/stores/contract.js";
-import { Random } from "./random.js";
+import { Random } from "../random.js";
 
 export class Turns {
   readonly #random: Random;

@@ -11,6 +11,7 @@ import { StoreError, type BlobStore, type MetadataStore } from "../../src/stores
 import { memoryBlobStore } from "../../src/stores/memory-blobs.js";
 import { memoryMetadataStore } from "../../src/stores/memory-metadata.js";
 import { Space } from "../../src/stores/spaces.js";
+import { changedStore } from "../stores/changed-store.js";
 import { collect, pattern, World, type Out } from "./world.js";
 
 const BIG = 100_001;
@@ -68,17 +69,13 @@ function failing(): { store: MetadataStore; arm: (n: number, when: "before" | "a
   const inner = memoryMetadataStore();
   let left = 0;
   let when: "before" | "after" = "before";
-  const store: MetadataStore = {
-    get: (keys) => inner.get(keys),
-    range: (query) => inner.range(query),
-    groups: (query) => inner.groups(query),
-    close: () => inner.close(),
+  const store = changedStore(inner, {
     async commit(batch) {
       if (left === 0 || --left > 0) return inner.commit(batch);
       if (when === "after") await inner.commit(batch);
       throw new Error("the disk is on fire");
     },
-  };
+  });
   const arm = (n: number, moment: "before" | "after"): void => {
     left = n;
     when = moment;
@@ -222,13 +219,12 @@ test("calls of every kind that run into each other on two keys leave objects tha
     await turns();
     return result;
   };
-  const store: MetadataStore = {
+  const store = changedStore(inner, {
     get: (keys) => late(() => inner.get(keys)),
     range: (query) => late(() => inner.range(query)),
     groups: (query) => late(() => inner.groups(query)),
     commit: (batch) => late(() => inner.commit(batch)),
-    close: () => inner.close(),
-  };
+  });
   const world = new World({ store });
   await world.bucket();
   const key = (): string => (below(2) === 0 ? "a" : "b");

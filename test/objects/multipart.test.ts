@@ -3,10 +3,10 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { HOUR_MS } from "../../src/lib/clock.js";
 import { sweepStep } from "../../src/objects/sweep.js";
-import type { MetadataStore } from "../../src/stores/contract.js";
 import { memoryMetadataStore } from "../../src/stores/memory-metadata.js";
 import { Space } from "../../src/stores/spaces.js";
 import { checksum, compositeChecksum } from "../../src/wire/checksums.js";
+import { changedStore } from "../stores/changed-store.js";
 import { pattern, refused, TestBody, World, type Out } from "./world.js";
 
 const MIN = 100_000;
@@ -341,11 +341,7 @@ test("a Complete that died behind its fence does not keep the next one waiting; 
     const inner = memoryMetadataStore();
     let wake: (() => void) | undefined;
     let isHeld = false;
-    const store: MetadataStore = {
-      get: (keys) => inner.get(keys),
-      range: (query) => inner.range(query),
-      groups: (query) => inner.groups(query),
-      close: () => inner.close(),
+    const store = changedStore(inner, {
       commit: async (batch) => {
         // What makes the object exist: the first of its kind waits.
         const isLast = batch.puts?.some(({ key }) => key[0] === Space.heads) === true;
@@ -355,7 +351,7 @@ test("a Complete that died behind its fence does not keep the next one waiting; 
         }
         return inner.commit(batch);
       },
-    };
+    });
     const world = new World({ store });
     await world.bucket();
     const at = { Bucket: "bucket", Key: "k" };
@@ -381,11 +377,7 @@ test("of two Completes with different parts, the one whose fence was taken over 
   let overtake: (() => Promise<Out>) | undefined;
   const held: (() => void)[] = [];
   let overtaking: Promise<Out> | undefined;
-  const store: MetadataStore = {
-    get: (keys) => inner.get(keys),
-    range: (query) => inner.range(query),
-    groups: (query) => inner.groups(query),
-    close: () => inner.close(),
+  const store = changedStore(inner, {
     commit: async (batch) => {
       // The second one's part table waits until the first one's stands: it would be the one that is read.
       const isTable = batch.puts?.some(({ key }) => key[0] === Space.partTables) === true;
@@ -401,7 +393,7 @@ test("of two Completes with different parts, the one whose fence was taken over 
       while (held.length === 0) await new Promise((resolve) => setImmediate(resolve));
       return result;
     },
-  };
+  });
   const world = new World({ store });
   await world.bucket();
   const upload = await begin(world);

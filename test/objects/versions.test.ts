@@ -7,6 +7,7 @@ import { newVersionId, sequenceOf } from "../../src/objects/version-ids.js";
 import type { MetadataStore } from "../../src/stores/contract.js";
 import { memoryMetadataStore } from "../../src/stores/memory-metadata.js";
 import { Space } from "../../src/stores/spaces.js";
+import { changedStore } from "../stores/changed-store.js";
 import { pattern, refused, World, type Out } from "./world.js";
 
 async function versioned(status = "Enabled"): Promise<World> {
@@ -141,7 +142,7 @@ test("malformed version ids are invalid arguments", async () => {
 function interrupted(): { store: MetadataStore; behind: (space: number, act: () => Promise<unknown>) => void } {
   const inner = memoryMetadataStore();
   let waiting: { space: number; act: () => Promise<unknown> } | undefined;
-  const store: MetadataStore = {
+  const store = changedStore(inner, {
     async get(keys) {
       const values = await inner.get(keys);
       const now = waiting;
@@ -160,10 +161,7 @@ function interrupted(): { store: MetadataStore; behind: (space: number, act: () 
       }
       return entries;
     },
-    groups: (query) => inner.groups(query),
-    commit: (batch) => inner.commit(batch),
-    close: () => inner.close(),
-  };
+  });
   return { store, behind: (space, act) => void (waiting = { space, act }) };
 }
 

@@ -3,6 +3,7 @@ import test from "node:test";
 import { evaluate } from "../../src/policy/evaluate.js";
 import { parsePolicy, type PolicyKind } from "../../src/policy/parse.js";
 import type { Decision, Permission, PolicySource, Principal, PrincipalPolicies } from "../../src/policy/types.js";
+import { Random } from "../random.js";
 import {
   naiveEvaluate, type NaiveAnswer, type NaiveDocument, type NaivePolicies, type NaiveRequest, type NaiveStatement,
 } from "./naive.js";
@@ -10,35 +11,6 @@ import { ALICE_ID, anonymous, AWAY, BOB_ID, federated, HOME, ROLE_ID, root, s3Se
 
 const CASES = 10_000;
 const SEED = Number(process.env["POLICY_SEED"] ?? "20260101");
-
-/** mulberry32 */
-class Random {
-  #state: number;
-  constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let t = this.#state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  }
-  below(n: number): number {
-    return Math.floor(this.next() * n);
-  }
-  chance(p: number): boolean {
-    return this.next() < p;
-  }
-  pick<T>(items: readonly T[]): T {
-    const item = items[this.below(items.length)];
-    if (item === undefined) throw new Error("empty choice");
-    return item;
-  }
-  some<T>(items: readonly T[], max: number): T[] {
-    return Array.from({ length: 1 + this.below(max) }, () => this.pick(items));
-  }
-}
 
 const ACTIONS = ["s3:GetObject", "s3:PutObject", "s3:ListBucket", "kms:Decrypt", "s3:ListAllMyBuckets"];
 const ACTION_PATTERNS = ["*", "s3:*", "s3:Get*", "S3:getobject", "s3:?utObject", "kms:*", "s3:List*", "s3:PutObject",

@@ -4,6 +4,7 @@ import { describe, it } from "node:test";
 import type { Entry, GroupsItem, GroupsQuery, MetadataStore, RangeQuery } from "../../src/stores/contract.js";
 import { StoreError } from "../../src/stores/contract.js";
 import { MAX_KEY_BYTES, MAX_VALUE_BYTES } from "../../src/stores/batch.js";
+import { Random } from "../random.js";
 
 const text = (value: string): Buffer => Buffer.from(value, "latin1");
 const keyOf = (entry: Entry): string => entry.key.toString("latin1");
@@ -390,13 +391,8 @@ function randomKey(random: () => number): string {
   return Array.from({ length }, () => "ab/\0\xff"[Math.floor(random() * 5)]).join("");
 }
 
-/** A small deterministic generator (mulberry32), so that a failure repeats. */
+/** Numbers in [0, 1) that a failure repeats. */
 export function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const random = new Random(seed);
+  return () => random.next();
 }

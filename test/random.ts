@@ -30,6 +30,11 @@ export class Random {
     return item;
   }
 
+  /** One to `most` of them, any more than once. */
+  some<T>(items: readonly T[], most: number): T[] {
+    return Array.from({ length: 1 + this.below(most) }, () => this.pick(items));
+  }
+
   /** By weight. */
   weighted<T>(items: readonly (readonly [weight: number, item: T])[]): T {
     let left = this.next() * items.reduce((sum, [weight]) => sum + weight, 0);
