@@ -6,7 +6,7 @@
  */
 import { createCipheriv, createDecipheriv, hash } from "node:crypto";
 import { asBuffer, requireLength, sameBytes, wipe } from "./bytes.js";
-import { kdfCounter, kdfFixedInput } from "./derive.js";
+import { kdfCounter } from "./derive.js";
 import type { KeyInput } from "./derive.js";
 import { canonicalContext } from "./encryption-context.js";
 import type { EncryptionContext } from "./encryption-context.js";
@@ -66,8 +66,8 @@ export function encryptKms(
  * @throws KmsCiphertextError
  */
 export function decryptKms(blob: Uint8Array, material: KeyInput, context: EncryptionContext): Buffer {
-  parseKmsHeader(blob);
   const bytes = asBuffer(blob);
+  checkedFlags(bytes);
   const canonical = canonicalContext(context);
   const okm = deriveKms(material, bytes.subarray(0, COMMITMENT_AT), canonical);
   try {
@@ -91,15 +91,21 @@ export function decryptKms(blob: Uint8Array, material: KeyInput, context: Encryp
 /** Reads the clear header; nothing of it is authenticated before `decryptKms`. @throws KmsCiphertextError `unparsable` */
 export function parseKmsHeader(blob: Uint8Array): KmsHeader {
   const bytes = asBuffer(blob);
-  const flags = bytes[20] ?? 0xff;
-  const ours = bytes.length >= KMS_OVERHEAD_BYTES && bytes.readUInt16BE(0) === MAGIC;
-  const known = bytes[2] === VERSION && bytes[3] === SUITE && (flags & ~(FLAG_MULTI_REGION | FLAG_IMPORTED)) === 0;
-  if (!ours || !known) throw new KmsCiphertextError("unparsable");
+  const flags = checkedFlags(bytes);
   return {
     keyId: keyIdText(bytes.subarray(4, 20), (flags & FLAG_MULTI_REGION) !== 0),
     materialId: bytes.toString("hex", 21, SALT_AT),
     imported: (flags & FLAG_IMPORTED) !== 0,
   };
+}
+
+/** Flags of what has the shape of a ciphertext of this format. @throws KmsCiphertextError `unparsable` */
+function checkedFlags(bytes: Buffer): number {
+  const flags = bytes[20] ?? 0xff;
+  const ours = bytes.length >= KMS_OVERHEAD_BYTES && bytes.readUInt16BE(0) === MAGIC;
+  const known = bytes[2] === VERSION && bytes[3] === SUITE && (flags & ~(FLAG_MULTI_REGION | FLAG_IMPORTED)) === 0;
+  if (!ours || !known) throw new KmsCiphertextError("unparsable");
+  return flags;
 }
 
 /** For tests and vectors only (`@coffer/seal/testing`): a repeated salt destroys secrecy. */
@@ -111,15 +117,19 @@ export function encryptKmsWithSalt(
   const { salt } = input;
   requireLength(salt, SALT_BYTES, "KMS salt");
   const canonical = canonicalContext(input.context);
-  const head = Buffer.concat([headerBytes(header), salt]);
-  const okm = deriveKms(material, head, canonical);
-  const clear = Buffer.concat([head, okm.subarray(KEY_BYTES)]);
+  const { plaintext } = input;
+  const out = Buffer.allocUnsafe(BODY_AT + plaintext.length + TAG_BYTES);
+  out.set(headerBytes(header));
+  out.set(salt, SALT_AT);
+  const okm = deriveKms(material, out.subarray(0, COMMITMENT_AT), canonical);
+  out.set(okm.subarray(KEY_BYTES), COMMITMENT_AT);
   const cipher = createCipheriv("aes-256-gcm", okm.subarray(0, KEY_BYTES), NONCE, { authTagLength: TAG_BYTES });
-  cipher.setAAD(Buffer.concat([clear, canonical]));
-  const body = cipher.update(input.plaintext);
-  cipher.final();
   wipe(okm);
-  return Buffer.concat([clear, body, cipher.getAuthTag()]);
+  cipher.setAAD(Buffer.concat([out.subarray(0, BODY_AT), canonical]));
+  out.set(cipher.update(plaintext), BODY_AT);
+  cipher.final();
+  out.set(cipher.getAuthTag(), BODY_AT + plaintext.length);
+  return out;
 }
 
 /**
@@ -130,11 +140,27 @@ export function encryptKmsWithSalt(
 function deriveKms(material: KeyInput, head: Uint8Array, canonical: Uint8Array): Buffer {
   const size = material instanceof Uint8Array ? material.length : material.symmetricKeySize;
   if (size !== 32) throw new RangeError("key material");
-  const context = [head.subarray(SALT_AT), head.subarray(0, SALT_AT), hash("sha256", canonical, "buffer")];
-  return kdfCounter("sha512", material, kdfFixedInput("coffer/kms/v1", context, 64), 64);
+  const contextHash = Buffer.from(hash("sha256", canonical, "binary"), "latin1");
+  return kdfCounter("sha512", material, [LABEL, head.subarray(SALT_AT), head.subarray(0, SALT_AT), contextHash, LENGTH], 64);
 }
 
+const LABEL = Buffer.from("coffer/kms/v1\0", "latin1");
+/** Of the output, in bits. */
+const LENGTH = Buffer.from([0, 0, 2, 0]);
+
+/** Made once for each header object: callers keep one for each material that they encrypt under. */
+const headers = new WeakMap<KmsHeader, Buffer>();
+
 function headerBytes(header: KmsHeader): Buffer {
+  let bytes = headers.get(header);
+  if (bytes === undefined) {
+    bytes = makeHeader(header);
+    headers.set(header, bytes);
+  }
+  return bytes;
+}
+
+function makeHeader(header: KmsHeader): Buffer {
   const multiRegion = header.keyId.startsWith("mrk-");
   const bytes = Buffer.alloc(SALT_AT);
   bytes.writeUInt16BE(MAGIC, 0);

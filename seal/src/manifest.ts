@@ -3,10 +3,10 @@
  * parts swapped or dropped, or an older version put back are seen by whoever holds the data key. The canonical bytes are
  * the objects room's. FORMAT: docs/spec/sealed-stream.md §5.
  */
-import { createHmac } from "node:crypto";
 import { requireLength, sameBytes, wipe } from "./bytes.js";
 import { hkdfExpand } from "./derive.js";
 import { SealIntegrityError } from "./errors.js";
+import { hmac } from "./hmac.js";
 import { DATA_KEY_BYTES } from "./segment.js";
 
 export const MANIFEST_MAC_BYTES = 32;
@@ -35,6 +35,8 @@ export function manifestKey(dataKeys: readonly Uint8Array[]): Buffer {
     requireLength(dataKey, DATA_KEY_BYTES, "data key");
     return hkdfExpand(dataKey, LABEL_MANIFEST, 32);
   });
+  const [only] = parts;
+  if (only !== undefined && parts.length === 1) return only;
   const key = Buffer.concat(parts);
   wipe(...parts);
   return key;
@@ -42,7 +44,7 @@ export function manifestKey(dataKeys: readonly Uint8Array[]): Buffer {
 
 /** `macManifest` with a `manifestKey`: HMAC-SHA-256. */
 export function macWithManifestKey(key: Uint8Array, manifest: Uint8Array): Buffer {
-  return createHmac("sha256", key).update(manifest).digest();
+  return hmac("sha256", key, [manifest]);
 }
 
 /** Constant time. @throws SealIntegrityError `tag` when `mac` is not the MAC of `manifest` */

@@ -6,7 +6,7 @@
  */
 import { asBuffer, requireLength, sameBytes, wipe } from "./bytes.js";
 import { SealIntegrityError } from "./errors.js";
-import { deriveLayerKey, layerKeyFromPrefix } from "./layer-key.js";
+import { deriveLayerKey, layerKeyFromPrefix, useLayerKey } from "./layer-key.js";
 import type { LayerKey } from "./layer-key.js";
 import { openLayer, openLayerStream, type Pieces } from "./layer-open.js";
 import { sealLayer, sealLayerStream } from "./layer-seal.js";
@@ -111,13 +111,14 @@ export function openSegment(
 ): Buffer {
   const sizeBytes = plainSize(sealed.length, shapeOf(segment));
   if (expected.sizeBytes !== undefined && expected.sizeBytes !== sizeBytes) throw new SealIntegrityError("size", "segment");
-  const layers = mapLayers(segment, (dataKey, context, suite) => ({ dataKey, context, suite }));
+  const layers = mapLayers(segment, (inputKey, context, suite) => ({ inputKey, context, suite }));
   let bytes = asBuffer(sealed);
   const prefixes: Buffer[] = [];
-  for (const { dataKey, context, suite } of layers.reverse()) {
+  for (const { inputKey, context, suite } of layers.reverse()) {
     const prefix = bytes.subarray(0, PREFIX_BYTES);
     prefixes.unshift(prefix);
-    bytes = openLayer(layerKeyFromPrefix(suite, dataKey, prefix, context), bytes);
+    const within = bytes;
+    bytes = useLayerKey({ suite, inputKey, prefix, context }, (layer) => openLayer(layer, within));
   }
   if (expected.prefixes !== undefined && !sameBytes(Buffer.concat(prefixes), expected.prefixes)) {
     wipe(bytes);
@@ -182,10 +183,18 @@ function mapLayers<T>(
   if (bucketId.length > 255) throw new RangeError("bucket id");
   return dataKeys.map((dataKey, layer) => {
     requireLength(dataKey, DATA_KEY_BYTES, "data key");
-    const head = Buffer.from([suite.id, dataKeys.length, layer]);
-    const context = Buffer.concat([LABEL_CONTEXT, head, segmentId, Buffer.from([bucketId.length]), bucketId]);
+    const context = Buffer.allocUnsafe(BUCKET_AT + bucketId.length);
+    context.set(LABEL_CONTEXT);
+    context[SUITE_AT] = suite.id;
+    context[SUITE_AT + 1] = dataKeys.length;
+    context[SUITE_AT + 2] = layer;
+    context.set(segmentId, SUITE_AT + 3);
+    context[BUCKET_AT - 1] = bucketId.length;
+    context.set(bucketId, BUCKET_AT);
     return each(dataKey, context, suite, layer);
   });
 }
 
 const LABEL_CONTEXT = Buffer.from("coffer/v1", "latin1");
+const SUITE_AT = LABEL_CONTEXT.length;
+const BUCKET_AT = SUITE_AT + 3 + SEGMENT_ID_BYTES + 1;

@@ -96,14 +96,20 @@ export function wrappedUnder(blob: Uint8Array): Buffer {
 /** For tests and vectors only (`@coffer/seal/testing`). */
 export function wrapKeyWithSalt(under: WrappingKey, secret: Uint8Array, aad: Uint8Array, salt: Uint8Array): Buffer {
   requireLength(salt, WRAP_SALT_BYTES, "wrap salt");
-  const head = Buffer.concat([Buffer.from([VERSION, SUITE]), under.id, salt]);
-  const okm = deriveWrap(under, head, aad);
-  const header = Buffer.concat([head, okm.subarray(KEY_BYTES)]);
-  const cipher = createCipheriv("aes-256-gcm", okm.subarray(0, KEY_BYTES), NONCE, { authTagLength: TAG_BYTES }).setAAD(header);
-  const body = cipher.update(secret);
-  cipher.final();
+  const out = Buffer.allocUnsafe(BODY_AT + secret.length + TAG_BYTES);
+  out[0] = VERSION;
+  out[1] = SUITE;
+  out.set(under.id, KEY_ID_AT);
+  out.set(salt, SALT_AT);
+  const okm = deriveWrap(under, out.subarray(0, COMMITMENT_AT), aad);
+  out.set(okm.subarray(KEY_BYTES), COMMITMENT_AT);
+  const cipher = createCipheriv("aes-256-gcm", okm.subarray(0, KEY_BYTES), NONCE, { authTagLength: TAG_BYTES });
   wipe(okm);
-  return Buffer.concat([header, body, cipher.getAuthTag()]);
+  cipher.setAAD(out.subarray(0, BODY_AT));
+  out.set(cipher.update(secret), BODY_AT);
+  cipher.final();
+  out.set(cipher.getAuthTag(), BODY_AT + secret.length);
+  return out;
 }
 
 /** FORMAT: key(32) ‖ commitment(32) = HKDF-Expand(wrapping key, "coffer/wrap/v1" ‖ head (42 bytes) ‖ aad): one HMAC. */
