@@ -98,9 +98,12 @@ function prove(
   const signature = verifySignature(claim, head, { service, secretAccessKey: credential.secretAccessKey, bodySha256: body?.sha256 });
   checkRegion(deps, service, claim);
   const sha256 = head.headers["x-amz-content-sha256"];
-  const type = claim.kind === "header" ? "REST-HEADER" : "REST-QUERY-STRING";
-  const signed = { type, scopeRegion: claim.scope.region, signedAtMs: claim.signedAtMs } as const;
-  const authentication: Authentication = typeof sha256 === "string" ? { ...signed, contentSha256: sha256 } : signed;
+  const authentication: Authentication = {
+    type: claim.kind === "header" ? "REST-HEADER" : "REST-QUERY-STRING",
+    scopeRegion: claim.scope.region,
+    signedAtMs: claim.signedAtMs,
+    contentSha256: typeof sha256 === "string" ? sha256 : undefined,
+  };
   return { principal: credential.principal, authentication, routed, claim, signature, body: body?.bytes };
 }
 

@@ -71,8 +71,12 @@ export class CallFacts implements RequestFacts {
 /** The facts of a call made for another: of the same request, under its own name. */
 function nestedFacts(parent: RequestFacts, region: string, principal: Principal): RequestFacts {
   const { authentication, nowMs, secure, secureEnoughForSse, sourceIp, userAgent, referer, tlsVersion } = parent;
-  const own = { principal, authentication: { ...authentication, type: "Internal" as const }, region, requestId: uuid() };
-  return new CallFacts({ nowMs, secure, secureEnoughForSse, sourceIp, userAgent, referer, tlsVersion, ...own }, parent);
+  const { scopeRegion, signedAtMs, contentSha256 } = authentication;
+  const internal: Authentication = { type: "Internal", scopeRegion, signedAtMs, contentSha256 };
+  return new CallFacts({
+    principal, authentication: internal, region, requestId: uuid(), nowMs, secure, secureEnoughForSse, sourceIp, userAgent,
+    referer, tlsVersion,
+  }, parent);
 }
 
 interface CallOptions {

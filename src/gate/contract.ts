@@ -55,11 +55,11 @@ export interface Denial {
 export interface Authentication {
   readonly type: "REST-HEADER" | "REST-QUERY-STRING" | "POST" | "Anonymous" | "Internal";
   /** Region of the credential scope; undefined for Anonymous. */
-  readonly scopeRegion?: string;
+  readonly scopeRegion?: string | undefined;
   /** When it was signed; presigned URL and POST policy: their date. ms since epoch. */
-  readonly signedAtMs?: number;
+  readonly signedAtMs?: number | undefined;
   /** `x-amz-content-sha256` header as sent. */
-  readonly contentSha256?: string;
+  readonly contentSha256?: string | undefined;
 }
 
 /** The call under way, as operations see it. */

@@ -33,14 +33,11 @@ export function annotateObject(
   encryption?: ObjectEncryption,
   sizeBytes?: number,
 ): void {
-  call.annotate({
-    resources: resourcesOf(bucket.record, key),
-    additionalEventData: {
-      ...(encryption === undefined ? {} : { SSEApplied: APPLIED[encryption.mode] }),
-      ...(encryption?.bucketKey === true ? { bucketKeyEnabled: true } : {}),
-      ...(sizeBytes === undefined ? {} : { bytesTransferred: sizeBytes }),
-    },
-  });
+  const additionalEventData: Record<string, unknown> = {};
+  if (encryption !== undefined) additionalEventData["SSEApplied"] = APPLIED[encryption.mode];
+  if (encryption?.bucketKey === true) additionalEventData["bucketKeyEnabled"] = true;
+  if (sizeBytes !== undefined) additionalEventData["bytesTransferred"] = sizeBytes;
+  call.annotate({ resources: resourcesOf(bucket.record, key), additionalEventData });
 }
 
 /**

@@ -26,7 +26,7 @@ export interface BucketFacts {
   readonly stamp: Stamp;
   readonly record: BucketRecord;
   readonly row: Found<BucketRecord>;
-  readonly policy?: PolicySource;
+  readonly policy: PolicySource | undefined;
   /** Is there a policy that counts as public? */
   readonly policyIsPublic: boolean;
 }
@@ -86,30 +86,29 @@ function checkRegion(call: Call, region: string): void {
   );
 }
 
-interface ParsedPolicy {
-  readonly text: string;
-  readonly source: PolicySource;
-  readonly isPublic: boolean;
-}
-
-/** Parsed policies by bucket incarnation; the text tells whether an entry is still the stored one. */
-const parsed = new Map<string, ParsedPolicy>();
-const PARSED_LIMIT = 2000;
+/** Made once of each version of a row that the table keeps. */
+const known = new WeakMap<Found<BucketRecord>, BucketFacts>();
 
 /** @throws Error when a stored policy does not parse: fails closed as a 500 */
 export function factsOf(row: Found<BucketRecord>): BucketFacts {
+  let facts = known.get(row);
+  if (facts === undefined) known.set(row, (facts = readFacts(row)));
+  return facts;
+}
+
+function readFacts(row: Found<BucketRecord>): BucketFacts {
   const record = row.clear;
-  const base = { name: record.name, key: row.key, stamp: row.stamp, record, row };
-  const text = record.config.policy;
-  if (text === undefined) return { ...base, policyIsPublic: false };
-  let entry = parsed.get(record.incarnation);
-  if (entry === undefined || entry.text !== text) {
-    const policy = parsePolicy(text, "bucket");
-    entry = { text, source: { id: `bucket/${record.name}`, policy }, isPublic: isPublicPolicy(policy) };
-    if (parsed.size >= PARSED_LIMIT) parsed.clear();
-    parsed.set(record.incarnation, entry);
-  }
-  return { ...base, policy: entry.source, policyIsPublic: entry.isPublic };
+  const { name, config } = record;
+  const parsed = config.policy === undefined ? undefined : parsePolicy(config.policy, "bucket");
+  return {
+    name,
+    key: row.key,
+    stamp: row.stamp,
+    record,
+    row,
+    policy: parsed === undefined ? undefined : { id: `bucket/${name}`, policy: parsed },
+    policyIsPublic: parsed !== undefined && isPublicPolicy(parsed),
+  };
 }
 
 /** Tags of the bucket. */
@@ -136,10 +135,17 @@ export async function refreshBucket(
 }
 
 /** A permission on the bucket itself. */
-export function onBucket(room: Room, call: Call, bucket: BucketFacts, action: string, context: Context = {}): Permission {
-  const allowedBy = aclGrants(room, call, bucket, action, bucket.record.config.acl);
-  return { ...common(call, bucket), action, resource: bucketArn(bucket.name), context, ...allowedBy };
+export function onBucket(room: Room, call: Call, bucket: BucketFacts, action: string, context: Context = NO_CONTEXT): Permission {
+  return permissionOn(call, bucket, {
+    action,
+    resource: bucketArn(bucket.name),
+    context,
+    allowedBy: aclGrants(room, call, bucket, action, bucket.record.config.acl),
+    foreignOwner: undefined,
+  });
 }
+
+const NO_CONTEXT: Context = {};
 
 /** An object, where it exists. */
 export interface ObjectPlace {
@@ -154,29 +160,42 @@ export interface ObjectPlace {
  * A permission on an object. Where ACLs are on, one that another account than the bucket's owns is that account's: the
  * bucket policy can only deny it, and the bucket's owner needs a grant like everyone else.
  */
-export function onObject(room: Room, call: Call, at: ObjectPlace, action: string, context: Context = {}): Permission {
+export function onObject(room: Room, call: Call, at: ObjectPlace, action: string, context: Context = NO_CONTEXT): Permission {
   const { bucket, key, owner } = at;
   const { config, ownerAccount } = bucket.record;
   const isWrite = action === "s3:PutObject" || action === "s3:DeleteObject";
   // Inspecting (`coffer:`) is the bucket owner's right, whoever wrote the object.
   const aclsDecide = config.ownership !== "BucketOwnerEnforced" && action.startsWith("s3:");
-  const isForeign = aclsDecide && owner !== undefined && owner !== ownerAccount;
-  return {
-    ...common(call, bucket),
+  return permissionOn(call, bucket, {
     action,
     resource: objectArn(bucket.name, key),
     context,
-    ...aclGrants(room, call, bucket, action, isWrite ? config.acl : at.acl),
-    ...(isForeign ? { resourceAccount: owner, resourcePolicyDeniesOnly: true } : {}),
-  };
+    allowedBy: aclGrants(room, call, bucket, action, isWrite ? config.acl : at.acl),
+    foreignOwner: aclsDecide && owner !== ownerAccount ? owner : undefined,
+  });
 }
 
-function common(call: Call, bucket: BucketFacts): Omit<Permission, "action" | "resource"> {
+interface Asked {
+  readonly action: string;
+  readonly resource: string;
+  readonly context: Context;
+  readonly allowedBy: readonly StatementRef[] | undefined;
+  /** Account that owns the object, where it is another than the bucket's and ACLs decide. */
+  readonly foreignOwner: string | undefined;
+}
+
+function permissionOn(call: Call, bucket: BucketFacts, asked: Asked): Permission {
+  const { action, resource, context, allowedBy, foreignOwner } = asked;
   const deniedBy = blockedByRestriction(call, bucket);
   return {
-    resourceAccount: bucket.record.ownerAccount,
-    ...(bucket.policy === undefined ? {} : { resourcePolicy: bucket.policy }),
-    ...(deniedBy === undefined ? {} : { deniedBy: [deniedBy] }),
+    action,
+    resource,
+    context,
+    resourceAccount: foreignOwner ?? bucket.record.ownerAccount,
+    resourcePolicy: bucket.policy,
+    resourcePolicyDeniesOnly: foreignOwner === undefined ? undefined : true,
+    allowedBy,
+    deniedBy: deniedBy === undefined ? undefined : [deniedBy],
   };
 }
 
@@ -195,15 +214,15 @@ function aclGrants(
   bucket: BucketFacts,
   action: string,
   acl: Acl | undefined,
-): Pick<Permission, "allowedBy"> {
+): readonly StatementRef[] | undefined {
   const { config } = bucket.record;
-  if (acl === undefined || config.ownership === "BucketOwnerEnforced") return {};
+  if (acl === undefined || config.ownership === "BucketOwnerEnforced") return undefined;
   const account = call.principal.accountId;
   const refs = aclAllows(acl, action, {
     canonicalId: account === undefined ? undefined : room.canonicalIdOf(account),
     ignorePublic: config.publicAccessBlock?.IgnorePublicAcls === true,
   });
-  return refs.length === 0 ? {} : { allowedBy: refs };
+  return refs.length === 0 ? undefined : refs;
 }
 
 /** Who owns an object, as shown: with ACLs off the bucket's owner, whoever wrote it. */

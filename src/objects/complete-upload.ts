@@ -167,13 +167,16 @@ async function commit(room: Room, call: Call, work: Work, { chosen, whole, hash 
   const { sizeBytes } = chosen;
   const secrets = objectSecrets(uploadSecrets(fenced));
   annotateObject(call, facts, encryption, sizeBytes);
-  const answer = (written: WrittenVersion): Output => ({
-    ETag: quoted(etag),
-    ...shownChecksum({ algorithm, type }, whole.value),
-    ...shownEncryption(encryption),
-    ...(written.shownVersionId === undefined ? {} : { VersionId: written.shownVersionId }),
-    ...shownExpiration(bucket.record, { key, sizeBytes, secrets, modifiedMs: written.modifiedMs }),
-  });
+  const answer = ({ shownVersionId, modifiedMs }: WrittenVersion): Output => {
+    const expiration = shownExpiration(bucket.record, { key, sizeBytes, secrets, modifiedMs });
+    return {
+      ETag: quoted(etag),
+      ...shownChecksum({ algorithm, type }, whole.value),
+      ...shownEncryption(encryption),
+      ...(shownVersionId === undefined ? {} : { VersionId: shownVersionId }),
+      ...(expiration === undefined ? {} : { Expiration: expiration }),
+    };
+  };
   const written = await writeVersion(
     room,
     call,

@@ -159,7 +159,7 @@ async function copy(room: Room, call: Call, { input, facts, plan, present }: Wor
       },
       CopySourceVersionId: shownVersionId(present.bucket, present.version.record.versionId),
       VersionId: stored.written.shownVersionId,
-      ...stored.expiration,
+      Expiration: stored.expiration,
       ...shownEncryption(stored.encryption, input),
       ...shownContext(input.SSEKMSEncryptionContext),
     };

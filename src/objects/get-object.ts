@@ -70,14 +70,13 @@ async function attempt(room: Room, call: Call, input: GetObjectRequest, facts: R
   annotateObject(call, present, present.object.encryption, answer.length);
   const count = await tagCount(room, call, present, input.VersionId);
   const Body = answer.length === 0 && sizeBytes > 0 ? closed(opened) : await opened.read(answer.range);
-  return {
-    ...objectMembers(present, input),
-    ...overrides(input),
-    ...answer.members,
-    TagCount: count,
-    ContentLength: answer.length,
-    Body,
-  };
+  const output: Output = objectMembers(present, input);
+  override(output, input);
+  Object.assign(output, answer.members);
+  output.TagCount = count;
+  output.ContentLength = answer.length;
+  output.Body = Body;
+  return output;
 }
 
 /** An empty part of a non-empty object. */
@@ -155,11 +154,9 @@ function checkOverrides(call: Call, input: GetObjectRequest): void {
   }
 }
 
-function overrides(input: GetObjectRequest): Partial<Output> {
-  const chosen: Record<string, string> = {};
+function override(output: Output, input: GetObjectRequest): void {
   for (const [from, to] of OVERRIDES) {
     const value = input[from];
-    if (value !== undefined) chosen[to] = value;
+    if (value !== undefined) output[to] = value;
   }
-  return chosen;
 }

@@ -40,12 +40,10 @@ export function headObject(room: Room): AnyOperation {
       annotateObject(call, present, present.object.encryption);
       const extent = await extentOf(room, input, present);
       const wantsChecksum = input.ChecksumMode?.toUpperCase() === "ENABLED" && extent.$status === undefined;
-      return {
-        ...objectMembers(present, input),
-        ...extent,
-        ...(wantsChecksum ? await checksumOf(call, present) : {}),
-        TagCount: await tagCount(room, call, present, input.VersionId),
-      };
+      const output: Output = Object.assign(objectMembers(present, input), extent);
+      if (wantsChecksum) Object.assign(output, await checksumOf(call, present));
+      output.TagCount = await tagCount(room, call, present, input.VersionId);
+      return output;
     },
   });
 }

@@ -17,12 +17,13 @@ export interface ShownVersion {
 }
 
 /** When the current version will expire, and by which rule (URL-encoded: ids may hold any character). */
-export function shownExpiration({ config }: BucketRecord, version: ShownVersion): { readonly Expiration?: string } {
+export function shownExpiration({ config }: BucketRecord, version: ShownVersion): string | undefined {
+  const rules = lifecycleOf(config)?.Rules;
+  if (rules === undefined) return undefined;
   const { key, sizeBytes, secrets, modifiedMs } = version;
-  const rules = lifecycleOf(config)?.Rules ?? [];
   const due = expiryOf(rules, { key, sizeBytes, tags: () => secrets.tags ?? [] }, modifiedMs);
-  if (due === undefined || due.atMs > LAST_DATE_MS) return {};
-  return { Expiration: `expiry-date="${new Date(due.atMs).toUTCString()}", rule-id="${encodeURIComponent(due.ruleId)}"` };
+  if (due === undefined || due.atMs > LAST_DATE_MS) return undefined;
+  return `expiry-date="${new Date(due.atMs).toUTCString()}", rule-id="${encodeURIComponent(due.ruleId)}"`;
 }
 
 export interface ShownAbort {

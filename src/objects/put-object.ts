@@ -111,7 +111,7 @@ async function store(room: Room, call: Call, { input, facts, plan, secrets }: Wo
     ...shownEncryption(stored.encryption, input),
     ...shownContext(input.SSEKMSEncryptionContext),
     VersionId: stored.written.shownVersionId,
-    ...stored.expiration,
+    Expiration: stored.expiration,
   };
 }
 

@@ -10,7 +10,7 @@ import type { Room } from "./deps.js";
 import { methodNotAllowed, noSuchKey, noSuchVersion } from "./errors.js";
 import type { HeadSecrets, ObjectFacts, Prints } from "./records.js";
 import { checkVersionId } from "./version-ids.js";
-import { printsOf, readVersion, secretsOf, type Version } from "./versions.js";
+import { keptPrintsOf, readVersion, secretsOf, type Version } from "./versions.js";
 
 export interface ReadInput extends BucketInput {
   readonly Key: string;
@@ -48,16 +48,18 @@ export function onVersion(
   call: Call,
   facts: ReadFacts,
   verb: { readonly plain: string; readonly versioned: string },
-  context: Context = {},
+  context: Context = NO_CONTEXT,
 ): Permission {
   const { bucket, key, versionId, version, secrets } = facts;
   const place = { bucket, key, acl: secrets?.acl, owner: version?.record.owner };
-  return onObject(room, call, place, versionId === undefined ? verb.plain : verb.versioned, {
-    ...contextOf({ "s3:versionid": versionId }),
-    ...existingTagContext(secrets?.tags),
-    ...context,
-  });
+  const tags = secrets?.tags;
+  const own = versionId === undefined && tags === undefined
+    ? context
+    : { ...contextOf({ "s3:versionid": versionId }), ...existingTagContext(tags), ...context };
+  return onObject(room, call, place, versionId === undefined ? verb.plain : verb.versioned, own);
 }
+
+const NO_CONTEXT: Context = {};
 
 export const GET_OBJECT = { plain: "s3:GetObject", versioned: "s3:GetObjectVersion" } as const;
 export const GET_TAGGING = { plain: "s3:GetObjectTagging", versioned: "s3:GetObjectVersionTagging" } as const;
@@ -80,7 +82,7 @@ export async function requireObject(room: Room, call: Call, facts: ReadFacts): P
   const { bucket, key, versionId, version, secrets } = facts;
   if (version === undefined || secrets === undefined) throw await absence(room, call, facts);
   const { object } = version.record;
-  if (object !== undefined) return { bucket, key, version, object, secrets, prints: printsOf(version.row) };
+  if (object !== undefined) return { bucket, key, version, object, secrets, prints: keptPrintsOf(version.row) };
   const marker = { "x-amz-delete-marker": "true", "x-amz-version-id": version.record.versionId };
   if (versionId !== undefined) {
     const lastModified = new Date(version.record.modifiedMs).toUTCString();

@@ -50,7 +50,7 @@ export interface StoredObject {
   readonly encryption: ObjectEncryption;
   readonly written: WrittenVersion;
   /** `x-amz-expiration`, where a lifecycle rule speaks of it. */
-  readonly expiration: { readonly Expiration?: string };
+  readonly expiration: string | undefined;
 }
 
 /** @throws ServiceError what KMS, the source's verification or the commit refuse; then nothing of it stays */

@@ -34,6 +34,17 @@ export function secretsOf(row: HeadRow): HeadSecrets {
 }
 export const printsOf = (row: { readonly fingerprints: Buffer }): Prints => unpackJson<Prints>(row.fingerprints) ?? { etag: "" };
 
+const openedPrints = new WeakMap<HeadRow, Prints>();
+
+/** `printsOf` of a row that its table keeps. Treat as immutable. */
+export function keptPrintsOf(row: HeadRow): Prints {
+  const known = openedPrints.get(row);
+  if (known !== undefined) return known;
+  const prints = printsOf(row);
+  openedPrints.set(row, prints);
+  return prints;
+}
+
 /** The version that `versionId` names, or the current one. undefined: there is none. */
 export async function readVersion(
   room: Room,

@@ -66,22 +66,22 @@ export interface Permission {
   /** Full ARN, or `*` where the action has no resource type. */
   readonly resource: string;
   /** Account that owns the resource; absent where there is no owner (then the caller's own). */
-  readonly resourceAccount?: string;
+  readonly resourceAccount?: string | undefined;
   /** Condition keys of this operation and resource; the gate adds the global ones. */
-  readonly context?: Context;
+  readonly context?: Context | undefined;
   /** The policy on the resource: bucket policy, key policy, trust policy. */
-  readonly resourcePolicy?: PolicySource;
+  readonly resourcePolicy?: PolicySource | undefined;
   /** Only the Deny statements of the resource policy count: an object that another account than the bucket's owns. */
-  readonly resourcePolicyDeniesOnly?: boolean;
+  readonly resourcePolicyDeniesOnly?: boolean | undefined;
   /**
    * Must the resource policy take part? True for KMS keys and role trust: identity policies count only where the
    * resource policy delegates to the account, and root has no implicit right.
    */
   readonly resourcePolicyRequired?: boolean;
   /** Grants of a KMS key or ACL entries that allow this very request; the room has checked their constraints. */
-  readonly allowedBy?: readonly StatementRef[];
+  readonly allowedBy?: readonly StatementRef[] | undefined;
   /** Explicit denies that are no policy: public access block. */
-  readonly deniedBy?: readonly StatementRef[];
+  readonly deniedBy?: readonly StatementRef[] | undefined;
   /** The bucket owner's root may always read, write and delete the bucket policy. */
   readonly rootAlwaysAllowed?: boolean;
 }

@@ -57,9 +57,9 @@ class SealedTable<C> implements Table<C> {
     const [value] = await this.#store.get([key]);
     if (value === undefined) return undefined;
     const { stamp, bytes } = value;
+    if ((this.#spec.cache ?? 0) === 0) return this.decodePage([{ key, stamp, bytes }])[0];
     const cached = this.#cache.find({ key, stamp });
     if (cached !== undefined) return cached;
-    if ((this.#spec.cache ?? 0) === 0) return this.decodePage([{ key, stamp, bytes }])[0];
     const [found] = this.decodePage([{ key: ownMemory(key), stamp, bytes }]);
     if (found === undefined) return undefined;
     const kept = { ...found, fingerprints: ownMemory(found.fingerprints) };
@@ -150,10 +150,11 @@ class SealedTable<C> implements Table<C> {
 
   /** INVARIANT of the key encoding: one type for each position. */
   #checkKinds(parts: readonly KeyPart[]): void {
-    parts.forEach((part, i) => {
-      const kind = (this.#kinds[i] ??= typeof part);
-      assert(kind === typeof part, `part ${i} of a ${this.#spec.kind} key is a ${kind}`);
-    });
+    for (let i = 0; i < parts.length; i++) {
+      const kind = typeof parts[i];
+      const first = (this.#kinds[i] ??= kind);
+      if (first !== kind) throw new Error(`invariant: part ${i} of a ${this.#spec.kind} key is a ${first}`);
+    }
   }
 }
 

@@ -31,12 +31,9 @@ export function headerClaim(reader: ClaimReader, authorization: string): Signatu
   const value = authorization.trim();
   const [algorithm = ""] = value.split(" ", 1);
   if (algorithm !== ALGORITHM) throw otherMechanism(reader, algorithm, value);
-  const parts = components(value.slice(ALGORITHM.length).trim());
-  const credential = parts?.get("Credential");
-  const signedHeaders = parts?.get("SignedHeaders");
-  const signature = parts?.get("Signature");
+  const { credential, signedHeaders, signature, more } = components(value.slice(ALGORITHM.length).trim());
   const { amzDate, signedAtMs } = headerDate(reader);
-  if (parts?.size !== 3 || !credential || !signedHeaders || !signature) {
+  if (more || !credential || !signedHeaders || !signature) {
     throw componentsMissing(dialect, value, { credential, signedHeaders, signature, amzDate });
   }
   if (amzDate === undefined || signedAtMs === undefined) throw dateMissing(dialect, value);
@@ -58,16 +55,32 @@ export function headerClaim(reader: ClaimReader, authorization: string): Signatu
   };
 }
 
-/** `A=x, B=y` → map; undefined where a part is no pair or a name comes twice. */
-function components(text: string): Map<string, string> | undefined {
-  const out = new Map<string, string>();
+interface Components {
+  readonly credential: string | undefined;
+  readonly signedHeaders: string | undefined;
+  readonly signature: string | undefined;
+  /** Is there anything else, or anything twice? */
+  readonly more: boolean;
+}
+
+/** As clients mostly write it. */
+const USUAL = /^Credential=([^,\s]+), ?SignedHeaders=([^,\s]+), ?Signature=([^,\s]+)$/;
+
+/** `A=x, B=y` in any order. */
+function components(text: string): Components {
+  const usual = USUAL.exec(text);
+  if (usual !== null) return { credential: usual[1], signedHeaders: usual[2], signature: usual[3], more: false };
+  const found = new Map<string, string>();
+  let isList = true;
   for (const part of text.split(",")) {
     const equals = part.indexOf("=");
     const name = part.slice(0, equals).trim();
-    if (equals < 0 || out.has(name)) return undefined;
-    out.set(name, part.slice(equals + 1).trim());
+    if (equals < 0 || found.has(name)) isList = false;
+    else found.set(name, part.slice(equals + 1).trim());
   }
-  return out;
+  if (!isList) return { credential: undefined, signedHeaders: undefined, signature: undefined, more: true };
+  const [credential, signedHeaders, signature] = [found.get("Credential"), found.get("SignedHeaders"), found.get("Signature")];
+  return { credential, signedHeaders, signature, more: found.size !== 3 };
 }
 
 function otherMechanism(reader: ClaimReader, algorithm: string, value: string): ServiceError {

@@ -71,10 +71,19 @@ export function canonicalHeaders(
   values: ReadonlyMap<string, readonly string[]>,
   names: readonly string[],
 ): { lines: string; list: string } {
-  const sorted = names.length > 1 ? [...new Set(names)].sort() : names;
+  const sorted = isAscending(names) ? names : [...new Set(names)].sort();
   let lines = "";
-  for (const name of sorted) lines += `${name}:${(values.get(name) ?? []).map(compact).join(",")}\n`;
+  for (const name of sorted) {
+    const found = values.get(name) ?? [];
+    lines += `${name}:${found.length === 1 ? compact(found[0] ?? "") : found.map(compact).join(",")}\n`;
+  }
   return { lines, list: sorted.join(";") };
+}
+
+/** As clients mostly send them: sorted, none twice. */
+function isAscending(names: readonly string[]): boolean {
+  for (let i = 1; i < names.length; i++) if (!((names[i - 1] ?? "") < (names[i] ?? ""))) return false;
+  return true;
 }
 
 /** The parts of a canonical request beside its path. */

@@ -137,15 +137,20 @@ export function signatureDoesNotMatch(fields: Readonly<Record<string, string>>):
 
 /** `20260131T120000Z` → ms since epoch; undefined if it is no such date. */
 export function parseAmzDate(text: string): number | undefined {
-  if (!/^\d{8}T\d{6}Z$/.test(text)) return undefined;
-  const digits = (from: number, to: number): number => Number(text.slice(from, to));
-  const [year, month, day] = [digits(0, 4), digits(4, 6), digits(6, 8)];
-  const [hour, minute, second] = [digits(9, 11), digits(11, 13), digits(13, 15)];
-  const ms = Date.UTC(year, month - 1, day, hour, minute, second);
-  // Years before 100, 30 February and 24 o'clock are read as something else: no date is such.
-  const date = new Date(ms);
-  const sameDay = date.getUTCFullYear() === year && date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
-  return sameDay && hour < 24 && minute < 60 && second < 60 ? ms : undefined;
+  if (text.length !== 16 || text[8] !== "T" || text[15] !== "Z") return undefined;
+  const [century, years, month, day] = [twoDigits(text, 0), twoDigits(text, 2), twoDigits(text, 4), twoDigits(text, 6)];
+  const [hour, minute, second] = [twoDigits(text, 9), twoDigits(text, 11), twoDigits(text, 13)];
+  const year = century * 100 + years;
+  // `Date.UTC` takes years before 100 for others; a sum with a wrong digit in it is NaN, which is less than nothing.
+  if (!(year >= 100 && month >= 1 && month <= 12 && day >= 1 && hour < 24 && minute < 60 && second < 60)) return undefined;
+  if (day > 28 && day > new Date(Date.UTC(year, month, 0)).getUTCDate()) return undefined;
+  return Date.UTC(year, month - 1, day, hour, minute, second);
+}
+
+/** NaN where they are none. */
+function twoDigits(text: string, at: number): number {
+  const [tens, ones] = [text.charCodeAt(at) - 0x30, text.charCodeAt(at + 1) - 0x30];
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : Number.NaN;
 }
 
 /** ms since epoch → `20260131T120000Z`. */
