@@ -1,7 +1,8 @@
 /**
  * Fills a bucket with many empty objects, beside a running server: `fill.js DATA_DIR KEY_FILE BUCKET FIRST END`. Each is
- * stored by what PutObject itself stores with (`storeObject`: data key from KMS, body, head, one commit), so that the rows
- * are those of a PUT; left out are HTTP, signature, policies and the audit line. Many at a time: one fsync serves them all.
+ * stored by what PutObject itself stores with (`storeObject`: data key from KMS, body, head, checks), so that the rows are
+ * those of a PUT; left out are HTTP, signature, policies and the audit line. The commits of many objects are made as one:
+ * on their own, or in groups as the server makes them, each would write most of its pages anew, and all wait for the disk.
  */
 import { LiveCall } from "../src/gate/call.js";
 import { defineOperation, type AnyOperation, type Call } from "../src/gate/contract.js";
@@ -25,10 +26,11 @@ import { loadConfig, type Config } from "../src/server/config.js";
 import { openStorage, type Storage } from "../src/server/storage.js";
 import { createRecords } from "../src/stores/record-table.js";
 import type { Principal } from "../src/policy/types.js";
-import { inParallel } from "./contract.js";
+import { StoreError, type Batch, type CommitResult, type MetadataStore } from "../src/stores/contract.js";
 import { listedKey } from "./listed-keys.js";
 
-const AT_ONCE = 256;
+/** Objects of one commit. Fewer write more pages, more hold more memory. */
+const TOGETHER = 4096;
 const [, , dataDir = "", keyFile = "", bucketName = "", first = "0", end = "0"] = process.argv;
 
 interface Numbers {
@@ -40,11 +42,45 @@ interface Numbers {
 const config = loadConfig({ "data-dir": dataDir, "key-file": keyFile }, {});
 const storage = await openStorage(config);
 const { run, close } = openRooms(config, storage);
-await run({ Bucket: bucketName, first: Number(first), end: Number(end) });
+for (let at = Number(first); at < Number(end); at += TOGETHER) {
+  await run({ Bucket: bucketName, first: at, end: Math.min(at + TOGETHER, Number(end)) });
+}
 close();
 await storage.close();
 
-/** One call that stores all the objects. */
+/**
+ * The store, but that its commits wait until there are `count` of them, which are then made as one: all, or none. An
+ * object that fails before its commit ends the program.
+ */
+function inOneCommit(count: number, store: MetadataStore): MetadataStore {
+  const given: Batch[] = [];
+  let made: ((result: Promise<CommitResult>) => void) | undefined;
+  const result = new Promise<CommitResult>((resolve) => (made = resolve));
+  const commit = (batch: Batch): Promise<CommitResult> => {
+    given.push(batch);
+    if (given.length === count) made?.(commitAll(store, given));
+    return result;
+  };
+  return {
+    commit,
+    get: (keys) => store.get(keys),
+    range: (query) => store.range(query),
+    groups: (query) => store.groups(query),
+    close: () => store.close(),
+  };
+}
+
+async function commitAll(store: MetadataStore, batches: readonly Batch[]): Promise<CommitResult> {
+  const result = await store.commit({
+    checks: batches.flatMap(({ checks }) => checks ?? []),
+    puts: batches.flatMap(({ puts }) => puts ?? []),
+    deletes: batches.flatMap(({ deletes }) => deletes ?? []),
+  });
+  if (!result.ok) throw new StoreError("somebody else writes to the bucket that is being filled");
+  return result;
+}
+
+/** One call that stores a commit's objects. */
 function fillOperation(room: Room): AnyOperation {
   return defineOperation<Numbers, BucketFacts, object>({
     service: "s3",
@@ -53,7 +89,7 @@ function fillOperation(room: Room): AnyOperation {
     permissions: (_input, bucket, call) => [onObject(room, call, { bucket, key: listedKey(0) }, "s3:PutObject", {})],
     async run(numbers, bucket, call) {
       const keys = Array.from({ length: numbers.end - numbers.first }, (_, i) => listedKey(numbers.first + i));
-      await inParallel(keys, AT_ONCE, (key) => storeEmpty(room, call, bucket, key));
+      await Promise.all(keys.map((key) => storeEmpty(room, call, bucket, key)));
       return {};
     },
   });
@@ -117,7 +153,8 @@ function openRooms({ accountId, region }: Config, { stores, keyring }: Storage):
       tlsVersion: undefined,
     };
     const head = { method: "PUT", target: "/", headers: {}, rawHeaders: [], secure: true };
-    await new LiveCall(gate, registry.get("s3", "PutObject"), facts, { head, silent: true }).execute(numbers);
+    const together: GateDependencies = { ...gate, store: inOneCommit(numbers.end - numbers.first, stores.metadata) };
+    await new LiveCall(together, registry.get("s3", "PutObject"), facts, { head, silent: true }).execute(numbers);
   };
   return { run, close: () => closeKms(kms) };
 }
