@@ -14,6 +14,10 @@ const MAX_U16 = 0xffff;
  * @throws RangeError when a length or the count leaves u16: validation must have refused such a context
  */
 export function canonicalContext(context: EncryptionContext): Buffer {
+  const names = Object.keys(context);
+  const [name = ""] = names;
+  const only = names.length === 1 ? onePair(name, context[name] ?? "") : undefined;
+  if (only !== undefined) return only;
   const pairs = Object.entries(context).map(([key, value]) => ({ key: Buffer.from(key, "utf8"), value }));
   if (pairs.length > 1) pairs.sort((a, b) => Buffer.compare(a.key, b.key));
   for (let i = 1; i < pairs.length; i++) {
@@ -30,6 +34,31 @@ export function canonicalContext(context: EncryptionContext): Buffer {
     at += out.write(value, at, "utf8");
   }
   return out;
+}
+
+/** The usual case, S3's: one pair of ASCII. @returns undefined for any other */
+function onePair(key: string, value: string): Buffer | undefined {
+  const valueAt = 4 + key.length;
+  if (valueAt + value.length > SHORT) return undefined;
+  const out = Buffer.allocUnsafe(valueAt + 2 + value.length);
+  out[0] = 0;
+  out[1] = 1;
+  return addAscii(out, 2, key) && addAscii(out, valueAt, value) ? out : undefined;
+}
+
+/** What is short is written character by character: a call of the UTF-8 encoder costs more. */
+const SHORT = 512;
+
+/** A length and the text; false when it is not all ASCII. */
+function addAscii(out: Buffer, at: number, text: string): boolean {
+  out[at] = text.length >>> 8;
+  out[at + 1] = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit > 0x7f) return false;
+    out[at + 2 + i] = unit;
+  }
+  return true;
 }
 
 function checkedU16(value: number): number {

@@ -28,8 +28,8 @@ export function readHeader(blob: Uint8Array): KmsHeader {
 }
 
 export async function encryptUnder(kms: Kms, key: Key, plaintext: Uint8Array, context: Pairs): Promise<Buffer> {
-  const header = { keyId: key.keyId, materialId: key.clear.materialId, imported: false };
-  return kms.materials.useCurrent(key, (material) => encryptKms(header, material, plaintext, context ?? {}));
+  const encrypt = (material: Buffer): Buffer => encryptKms(key.header, material, plaintext, context ?? {});
+  return kms.materials.useKept(key, key.clear.materialId, encrypt) ?? await kms.materials.useCurrent(key, encrypt);
 }
 
 /**
@@ -42,7 +42,9 @@ export async function decryptUnder(
 ): Promise<Buffer> {
   const { blob, header, context } = sealed;
   try {
-    const plaintext = await kms.materials.use(key, header.materialId, (material) => decryptKms(blob, material, context ?? {}));
+    const decrypt = (material: Buffer): Buffer => decryptKms(blob, material, context ?? {});
+    const { materialId } = header;
+    const plaintext = kms.materials.useKept(key, materialId, decrypt) ?? await kms.materials.use(key, materialId, decrypt);
     if (plaintext !== undefined) return plaintext;
     log.info({ key: key.arn, reason: "material" }, "ciphertext did not open");
   } catch (error) {

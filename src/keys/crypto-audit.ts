@@ -5,11 +5,13 @@ export interface AuditedCrypto {
   readonly DryRun?: boolean | undefined;
 }
 
-/** Members that Encrypt, Decrypt and the data key operations share; the key id as sent. */
-export function cryptoAudit(input: AuditedCrypto): Readonly<Record<string, unknown>> {
-  return {
-    ...(input.KeyId === undefined ? {} : { keyId: input.KeyId }),
-    ...(input.EncryptionContext === undefined ? {} : { encryptionContext: input.EncryptionContext }),
-    ...(input.DryRun === undefined ? {} : { dryRun: input.DryRun }),
-  };
+/**
+ * Members that Encrypt, Decrypt and the data key operations share; the key id as sent.
+ * @param members those that come before, in an object that becomes the result
+ */
+export function cryptoAudit(input: AuditedCrypto, members: Record<string, unknown> = {}): Record<string, unknown> {
+  if (input.KeyId !== undefined) members["keyId"] = input.KeyId;
+  if (input.EncryptionContext !== undefined) members["encryptionContext"] = input.EncryptionContext;
+  if (input.DryRun !== undefined) members["dryRun"] = input.DryRun;
+  return members;
 }

@@ -8,8 +8,10 @@ const LONE_SURROGATE = /[\ud800-\udfff]/u;
 
 /** @param member for the message, e.g. `encryptionContext` @throws ServiceError ValidationException */
 export function checkEncryptionContext(context: Readonly<Record<string, string>> | undefined, member: string): void {
+  if (context === undefined) return;
   let bytes = 0;
-  for (const [key, value] of Object.entries(context ?? {})) {
+  for (const key of Object.keys(context)) {
+    const value = context[key] ?? "";
     // Half a surrogate pair has no UTF-8 form: two different contexts would become one.
     if (LONE_SURROGATE.test(key) || LONE_SURROGATE.test(value)) {
       throw broken(member, "Member must be well-formed Unicode");

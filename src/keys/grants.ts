@@ -20,9 +20,14 @@ export const NO_GRANTS: CallerGrants = { own: [], account: [] };
 /** Per grantee and key; AWS's quota is 50 000 a key, whoever the grantees are. */
 const MAX_READ = 50_000;
 
+/** Is there anything to read: who need not wait for `grantsOf` asks this first. */
+export function mayHaveGrants(key: Key, principal: Principal): boolean {
+  return key.clear.grantCount !== 0 && principal.accountId !== undefined;
+}
+
 /** Reads the caller's grants afresh; nothing is read for keys without grants. */
 export async function grantsOf(kms: Kms, key: Key, principal: Principal): Promise<CallerGrants> {
-  if (key.clear.grantCount === 0 || principal.accountId === undefined) return NO_GRANTS;
+  if (!mayHaveGrants(key, principal) || principal.accountId === undefined) return NO_GRANTS;
   const account = rootArn(principal.accountId);
   const names = new Set(granteeNames(principal));
   const own = (await Promise.all([...names].map((name) => granteeRows(kms, key, name)))).flat();

@@ -2,7 +2,7 @@
 import type { Call } from "../gate/contract.js";
 import type { Batch } from "../stores/contract.js";
 import { checkGrantTokens } from "./grant-tokens.js";
-import { grantsOf } from "./grants.js";
+import { grantsOf, mayHaveGrants, NO_GRANTS } from "./grants.js";
 import type { CallerGrants } from "./grants.js";
 import { keyRow } from "./key.js";
 import type { Key } from "./key.js";
@@ -25,9 +25,9 @@ export async function keyFacts(
   kms: Kms, request: KeyRequest, rules: KeyRules, call: Call,
 ): Promise<KeyFacts> {
   checkGrantTokens(kms.keyring, request.GrantTokens);
-  const resolved = await resolveKey(kms, request.KeyId, rules, call);
-  call.annotate({ resources: [auditResource(resolved.key)] });
-  return { ...resolved, grants: await grantsOf(kms, resolved.key, call.principal) };
+  const { key, alias } = await resolveKey(kms, request.KeyId, rules, call);
+  call.annotate({ resources: [auditResource(key)] });
+  return { key, alias, grants: mayHaveGrants(key, call.principal) ? await grantsOf(kms, key, call.principal) : NO_GRANTS };
 }
 
 export function auditResource(key: Key): { readonly ARN: string; readonly accountId: string; readonly type: string } {

@@ -2,10 +2,11 @@
  * A KMS key as operations see it: its row opened, its policy parsed, its state on the clock. Always made from a fresh read
  * of the row; only what follows from the row's bytes is kept, found again by stamp.
  */
+import type { KmsHeader } from "@coffer/seal";
 import { keyArn } from "../lib/arn.js";
 import { ServiceError } from "../lib/errors.js";
 import { parsePolicy } from "../policy/parse.js";
-import type { Policy } from "../policy/types.js";
+import type { Policy, PolicySource } from "../policy/types.js";
 import type { StampCache } from "../lib/stamp-cache.js";
 import type { Found, Row } from "../stores/records.js";
 import type { KeyClear, KeySecret } from "./records.js";
@@ -23,6 +24,10 @@ export interface Key {
   readonly secret: KeySecret;
   /** The key policy, principals bound to unique ids. */
   readonly policy: Policy;
+  /** The same, as decisions ask for it. */
+  readonly policySource: PolicySource;
+  /** Of new encryptions. */
+  readonly header: KmsHeader;
 }
 
 /** Opens a row. Costs a decryption and a policy parse: see `keyIn`. */
@@ -31,6 +36,7 @@ function decodeKey(found: Found<KeyClear>): Key {
   const sealed = found.sealed();
   if (sealed === undefined) throw new Error(`invariant: key ${keyId} has no sealed part`);
   const secret = JSON.parse(sealed.toString("utf8")) as KeySecret;
+  const policy = parsePolicy(secret.policy, "key");
   return {
     region,
     keyId,
@@ -40,7 +46,9 @@ function decodeKey(found: Found<KeyClear>): Key {
     stamp: found.stamp,
     clear: found.clear,
     secret,
-    policy: parsePolicy(secret.policy, "key"),
+    policy,
+    policySource: { id: `key/${keyId}`, policy },
+    header: { keyId, materialId: found.clear.materialId, imported: false },
   };
 }
 

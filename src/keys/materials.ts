@@ -57,6 +57,12 @@ export class Materials {
     return use((this.#take(key, materialId) ?? this.#open(key, materialId, found)).bytes);
   }
 
+  /** `use`, if the material is at hand: most often it is, and nobody has to wait. @returns undefined when it is not */
+  useKept<T>(key: Key, materialId: string, use: (bytes: Buffer) => T): T | undefined {
+    const kept = this.#take(key, materialId);
+    return kept === undefined ? undefined : use(kept.bytes);
+  }
+
   /** `use` of the material of new encryptions. */
   async useCurrent<T>(key: Key, use: (bytes: Buffer) => T): Promise<T> {
     const used = await this.use(key, key.clear.materialId, (bytes) => ({ result: use(bytes) }));

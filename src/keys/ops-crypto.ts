@@ -50,6 +50,7 @@ export function annotateCiphertext(call: Call, blob: Uint8Array): void {
 }
 
 function encrypt(kms: Kms): AnyOperation {
+  const rules = { ...RULES, action: "kms:Encrypt" };
   return defineOperation<EncryptRequest, KeyFacts, EncryptResponse>({
     service: "kms",
     name: "Encrypt",
@@ -57,7 +58,7 @@ function encrypt(kms: Kms): AnyOperation {
     async resolve(input, call) {
       validate(input, LIMITS.Encrypt);
       checkEncryptionContext(input.EncryptionContext, "encryptionContext");
-      return keyFacts(kms, input, { ...RULES, action: "kms:Encrypt" }, call);
+      return await keyFacts(kms, input, rules, call);
     },
     permissions: (input, facts, call) => [cryptoPermission("Encrypt", input, facts, call)],
     async run(input, { key }, call) {
@@ -68,7 +69,7 @@ function encrypt(kms: Kms): AnyOperation {
       const blob = await encryptUnder(kms, key, input.Plaintext, input.EncryptionContext);
       return { CiphertextBlob: blob, KeyId: key.arn, EncryptionAlgorithm: SYMMETRIC };
     },
-    auditParameters: (input) => ({ encryptionAlgorithm: input.EncryptionAlgorithm ?? SYMMETRIC, ...cryptoAudit(input) }),
+    auditParameters: (input) => cryptoAudit(input, { encryptionAlgorithm: input.EncryptionAlgorithm ?? SYMMETRIC }),
   });
 }
 
@@ -95,6 +96,7 @@ function dataKeyBytes({ KeySpec, NumberOfBytes }: DataKeyRequest): number {
 
 /** Both forms; the plaintext stays in the answer or is wiped. */
 function dataKeyOperation(kms: Kms, name: "GenerateDataKey" | "GenerateDataKeyWithoutPlaintext"): AnyOperation {
+  const rules = { ...RULES, action: `kms:${name}` };
   return defineOperation<DataKeyRequest, KeyFacts, GenerateDataKeyResponse>({
     service: "kms",
     name,
@@ -104,7 +106,7 @@ function dataKeyOperation(kms: Kms, name: "GenerateDataKey" | "GenerateDataKeyWi
       dataKeyBytes(input);
       refuseRecipient(input);
       checkEncryptionContext(input.EncryptionContext, "encryptionContext");
-      return keyFacts(kms, input, { ...RULES, action: `kms:${name}` }, call);
+      return await keyFacts(kms, input, rules, call);
     },
     permissions: (input, facts, call) => [cryptoPermission(name, input, facts, call)],
     async run(input, { key }, call) {
@@ -114,16 +116,17 @@ function dataKeyOperation(kms: Kms, name: "GenerateDataKey" | "GenerateDataKeyWi
       const plaintext = kms.random(dataKeyBytes(input));
       const blob = await encryptUnder(kms, key, plaintext, input.EncryptionContext);
       annotateCiphertext(call, blob);
-      const answer = { CiphertextBlob: blob, KeyId: key.arn, KeyMaterialId: key.clear.materialId };
-      if (name === "GenerateDataKey") return { ...answer, Plaintext: plaintext };
+      const KeyMaterialId = key.clear.materialId;
+      if (name === "GenerateDataKey") return { CiphertextBlob: blob, KeyId: key.arn, KeyMaterialId, Plaintext: plaintext };
       plaintext.fill(0);
-      return answer;
+      return { CiphertextBlob: blob, KeyId: key.arn, KeyMaterialId };
     },
-    auditParameters: (input) => ({
-      ...cryptoAudit(input),
-      ...(input.KeySpec === undefined ? {} : { keySpec: input.KeySpec }),
-      ...(input.NumberOfBytes === undefined ? {} : { numberOfBytes: input.NumberOfBytes }),
-    }),
+    auditParameters: (input) => {
+      const members = cryptoAudit(input);
+      if (input.KeySpec !== undefined) members["keySpec"] = input.KeySpec;
+      if (input.NumberOfBytes !== undefined) members["numberOfBytes"] = input.NumberOfBytes;
+      return members;
+    },
   });
 }
 

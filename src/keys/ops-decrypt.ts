@@ -63,12 +63,12 @@ async function sourceFacts(kms: Kms, source: Source, call: Call): Promise<Source
   if (source.KeyId !== undefined) {
     const rules = { action: source.action, aliases: true, crossAccount: true, noInvalidArn: true };
     const { key, alias, grants } = await keyFacts(kms, { KeyId: source.KeyId }, rules, call);
-    return { key, grants, sealed, named: true, ...(alias === undefined ? {} : { alias }) };
+    return { key, alias, grants, sealed, named: true };
   }
   const key = sealed === undefined ? undefined : await loadKey(kms, call.region, sealed.header.keyId, call.nowMs);
   if (key === undefined) throw hiddenCiphertextKey();
   call.annotate({ resources: [auditResource(key)] });
-  return { key, grants: await grantsOf(kms, key, call.principal), sealed, named: false };
+  return { key, alias: undefined, grants: await grantsOf(kms, key, call.principal), sealed, named: false };
 }
 
 /** @throws ServiceError IncorrectKeyException when the key is not the ciphertext's */
@@ -81,7 +81,7 @@ function requireSameKey({ key, sealed }: SourceFacts): void {
 
 function opened(kms: Kms, { key, sealed }: SourceFacts, context: ContextPairs | undefined, call: Call): Promise<Buffer> {
   if (sealed === undefined) throw new Error("invariant: only dry runs go without a ciphertext");
-  return decryptUnder(kms, key, { ...sealed, context }, call.log);
+  return decryptUnder(kms, key, { blob: sealed.blob, header: sealed.header, context }, call.log);
 }
 
 function decrypt(kms: Kms): AnyOperation {
@@ -94,8 +94,9 @@ function decrypt(kms: Kms): AnyOperation {
       checkEncryptionContext(input.EncryptionContext, "encryptionContext");
       refuseRecipient(input);
       const { CiphertextBlob, KeyId, GrantTokens } = input;
-      const named = { keyMember: "KeyId", ignoresCiphertext: ignoresCiphertext(input), action: "kms:Decrypt" };
-      return sourceFacts(kms, { CiphertextBlob, KeyId, GrantTokens, ...named }, call);
+      const ignores = ignoresCiphertext(input);
+      const asked = { CiphertextBlob, KeyId, GrantTokens, keyMember: "KeyId", action: "kms:Decrypt", ignoresCiphertext: ignores };
+      return await sourceFacts(kms, asked, call);
     },
     permissions(input, facts, call) {
       const context = { "kms:EncryptionAlgorithm": input.EncryptionAlgorithm ?? SYMMETRIC };
@@ -115,7 +116,7 @@ function decrypt(kms: Kms): AnyOperation {
       return { KeyId: key.arn, Plaintext: plaintext, EncryptionAlgorithm: SYMMETRIC, KeyMaterialId: materialId };
     },
     denied: (refused, _input, facts, call) => (facts.named ? denial(refused, call) : hiddenCiphertextKey()),
-    auditParameters: (input) => ({ encryptionAlgorithm: input.EncryptionAlgorithm ?? SYMMETRIC, ...cryptoAudit(input) }),
+    auditParameters: (input) => cryptoAudit(input, { encryptionAlgorithm: input.EncryptionAlgorithm ?? SYMMETRIC }),
   });
 }
 

@@ -29,7 +29,7 @@ export interface KeyRules {
 export interface ResolvedKey {
   readonly key: Key;
   /** Name with `alias/`, when the caller used one. */
-  readonly alias?: string;
+  readonly alias?: string | undefined;
 }
 
 /**
@@ -43,7 +43,9 @@ export async function resolveKey(kms: Kms, text: string, rules: KeyRules, call: 
   const own = account === principal.accountId;
   if (!own && account !== HOUSE_ACCOUNT && rules.crossAccount !== true) throw hiddenKey(call, rules.action);
   const keyId = reference.kind === "key" ? reference.keyId : await aliasTarget(kms, reference, account, { rules, call });
-  const key = keyId === undefined ? undefined : await loadOwned(kms, account, keyId, call);
+  const found = keyId === undefined ? undefined : await loadKey(kms, region, keyId, call.nowMs);
+  const there = found ?? await missingHouseKey(kms, account, keyId, call);
+  const key = there?.account === account ? there : undefined;
   if (key === undefined) {
     if (!own) throw hiddenKey(call, rules.action);
     throw notFound(
@@ -52,7 +54,7 @@ export async function resolveKey(kms: Kms, text: string, rules: KeyRules, call: 
         : `Key '${keyArn(region, account, reference.keyId)}' does not exist`,
     );
   }
-  return reference.kind === "alias" ? { key, alias: reference.name } : { key };
+  return { key, alias: reference.kind === "alias" ? reference.name : undefined };
 }
 
 async function aliasTarget(
@@ -66,8 +68,8 @@ async function aliasTarget(
   return (await ensureManagedKey(kms, account, call.region, call.nowMs)).keyId;
 }
 
-async function loadOwned(kms: Kms, account: string, keyId: string, call: Call): Promise<Key | undefined> {
-  const key = await loadKey(kms, call.region, keyId, call.nowMs);
-  if (key === undefined && account === HOUSE_ACCOUNT) return ensureHouseKey(kms, call.region, keyId, call.nowMs);
-  return key?.account === account ? key : undefined;
+/** Of all keys, those of the house are made where they are asked for. */
+async function missingHouseKey(kms: Kms, account: string, keyId: string | undefined, call: Call): Promise<Key | undefined> {
+  if (account !== HOUSE_ACCOUNT || keyId === undefined) return undefined;
+  return ensureHouseKey(kms, call.region, keyId, call.nowMs);
 }

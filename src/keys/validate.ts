@@ -31,6 +31,25 @@ export function validate(input: object, rules: Rules): void {
   if (failures.length > 0) throw validationErrors(failures);
 }
 
+/** A rule with the name of its member, and the form that messages have of it. */
+interface NamedRule {
+  readonly name: string;
+  readonly shown: string;
+  readonly rule: Rule;
+}
+
+/** The rules are constants: each set is taken apart once. */
+const named = new WeakMap<Rules, readonly NamedRule[]>();
+
+function namedRules(rules: Rules): readonly NamedRule[] {
+  let list = named.get(rules);
+  if (list === undefined) {
+    list = Object.entries(rules).map(([name, rule]) => ({ name, shown: lowerCamel(name), rule }));
+    named.set(rules, list);
+  }
+  return list;
+}
+
 /** A ValidationException with a sentence of its own. */
 export function invalid(message: string): ServiceError {
   return new ServiceError("ValidationException", message);
@@ -47,8 +66,9 @@ function validationErrors(failures: readonly string[]): ServiceError {
 }
 
 function collect(input: object, rules: Rules, path: string, failures: string[]): void {
-  for (const [name, rule] of Object.entries(rules)) {
-    check((input as Record<string, unknown>)[name], rule, path + lowerCamel(name), failures);
+  for (const { name, shown: member, rule } of namedRules(rules)) {
+    const value = (input as Record<string, unknown>)[name];
+    if (value !== undefined || rule.required) check(value, rule, path + member, failures);
   }
 }
 

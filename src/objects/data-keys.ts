@@ -206,12 +206,17 @@ async function openOne(room: Room, call: Call, at: OpeningFacts, { encryption, w
       return openUnderBucketKey(room, call, at, { encryption, wrapped });
     case "kms": {
       const own = encryption.mode === "AES256";
-      const context = { ...storedContext(at.kmsContext, objectArn(at.bucket.name, at.key)), ...objectContext(at) };
-      const input = decryptInput(wrapped.blob, encryption, context);
+      const input = decryptInput(wrapped.blob, encryption, wholeContext(at));
       if (own) return secretOf(await call.invoke<Opened>("kms", "Decrypt", input, { as: "service", region }));
       return secretOf(await viaKms(() => call.invoke<Opened>("kms", "Decrypt", input, { region })));
     }
   }
+}
+
+/** The object's context and the caller's, where there was one. */
+function wholeContext(at: OpeningFacts): Record<string, string> {
+  if (at.kmsContext === undefined) return objectContext(at);
+  return { ...storedContext(at.kmsContext, objectArn(at.bucket.name, at.key)), ...objectContext(at) };
 }
 
 interface Opened {
@@ -269,7 +274,7 @@ function opening(
   const under = wrapped.by === "bucket-key";
   const context = under
     ? { "aws:s3:arn": bucketArn(at.bucket.name) }
-    : { ...storedContext(at.kmsContext, objectArn(at.bucket.name, at.key)), ...objectContext(at) };
+    : wholeContext(at);
   return { input: decryptInput(under ? wrapped.bucketKey : wrapped.blob, encryption, context), context };
 }
 
@@ -300,11 +305,9 @@ function checkKeyRegion(keyId: string, region: string): void {
   throw new ServiceError("KMS.NotFoundException", `Invalid arn ${arn.region}`, { status: 400 });
 }
 
-/** Takes the bytes over: the copy that the nested call answered with is wiped. */
-function secretOf(opened: { readonly Plaintext: Uint8Array }): Secret {
-  const secret = new Secret(Buffer.from(opened.Plaintext));
-  opened.Plaintext.fill(0);
-  return secret;
+/** Takes the very bytes over that the nested call answered with: nobody else has them. */
+function secretOf({ Plaintext }: { readonly Plaintext: Uint8Array }): Secret {
+  return new Secret(Buffer.from(Plaintext.buffer, Plaintext.byteOffset, Plaintext.byteLength));
 }
 
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
