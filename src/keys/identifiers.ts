@@ -41,7 +41,19 @@ export function parseKeyReference(text: string, rules: ReferenceRules): KeyRefer
   throw notFound(`Invalid keyId '${text}'`);
 }
 
+/** A key's ARN, which says the same under every rule but for its Region. */
+interface KeyArn {
+  readonly region: string;
+  readonly reference: KeyReference;
+}
+
+/** ARNs that were read before: every object's data key names the same few. Bounded: they are callers' text. */
+const keyArns = new Map<string, KeyArn>();
+const MAX_KEY_ARNS = 1024;
+
 function parseKeyArn(text: string, rules: ReferenceRules): KeyReference {
+  const known = keyArns.get(text);
+  if (known?.region === rules.region) return known.reference;
   const arn = parseArn(text);
   const wellFormed = arn !== undefined && arn.partition === "aws" && arn.service === "kms";
   if (!wellFormed || !(ACCOUNT.test(arn.account) || arn.account === HOUSE_ACCOUNT)) throw malformed(text, rules);
@@ -49,7 +61,10 @@ function parseKeyArn(text: string, rules: ReferenceRules): KeyReference {
   if (arn.resource.startsWith("key/")) {
     const keyId = arn.resource.slice(4);
     if (!isKeyId(keyId)) throw notFound(`Invalid keyId '${keyId}'`);
-    return { kind: "key", account: arn.account, keyId };
+    const reference: KeyReference = { kind: "key", account: arn.account, keyId };
+    if (keyArns.size >= MAX_KEY_ARNS) keyArns.clear();
+    keyArns.set(text, { region: arn.region, reference });
+    return reference;
   }
   if (rules.aliases && arn.resource.startsWith("alias/")) return { kind: "alias", account: arn.account, name: arn.resource };
   throw malformed(text, rules);

@@ -14,6 +14,8 @@ import type { KmsTables, MaterialClear } from "./records.js";
 import type { Key } from "./key.js";
 
 interface Kept {
+  readonly region: string;
+  readonly keyId: string;
   readonly secret: Secret;
   usedMs: number;
 }
@@ -32,8 +34,12 @@ export class Materials {
   readonly #keyring: Keyring;
   readonly #limit: number;
   readonly #now: () => number;
-  /** Least recently used first. */
+  /** By material id; least recently used first. */
   readonly #kept = new Map<string, Kept>();
+  /** The last of them. */
+  #latest: Kept | undefined;
+  /** Nothing lies idle before. */
+  #idleFromMs = Number.NEGATIVE_INFINITY;
   #look: NodeJS.Timeout | undefined;
 
   /** @param options how many to keep; a monotonic clock, ms */
@@ -72,8 +78,7 @@ export class Materials {
 
   /** Wipes what is kept of a key that has been deleted. */
   forgetKey(region: string, keyId: string): void {
-    const prefix = `${region}/${keyId}/`;
-    for (const id of [...this.#kept.keys()]) if (id.startsWith(prefix)) this.#forget(id);
+    for (const [id, kept] of [...this.#kept]) if (kept.region === region && kept.keyId === keyId) this.#forget(id);
   }
 
   /** Wipes everything kept. */
@@ -85,12 +90,14 @@ export class Materials {
   #take(key: Key, materialId: string): Secret | undefined {
     const usedMs = this.#now();
     this.#forgetIdle(usedMs);
-    const id = keptId(key, materialId);
-    const kept = this.#kept.get(id);
-    if (kept === undefined) return undefined;
+    const kept = this.#kept.get(materialId);
+    if (kept === undefined || kept.keyId !== key.keyId || kept.region !== key.region) return undefined;
     kept.usedMs = usedMs;
-    this.#kept.delete(id);
-    this.#kept.set(id, kept);
+    if (kept !== this.#latest) {
+      this.#kept.delete(materialId);
+      this.#kept.set(materialId, kept);
+      this.#latest = kept;
+    }
     return kept.secret;
   }
 
@@ -100,7 +107,9 @@ export class Materials {
     const { spec, origin } = key.clear;
     const place = { account, region, keyId, materialId, spec, origin };
     const secret = this.#keyring.unwrapMaterial(Buffer.from(found.clear.wrapped, "base64"), place);
-    this.#kept.set(keptId(key, materialId), { secret, usedMs: this.#now() });
+    this.#forget(materialId);
+    this.#latest = { region, keyId, secret, usedMs: this.#now() };
+    this.#kept.set(materialId, this.#latest);
     for (const oldest of this.#kept.keys()) {
       if (this.#kept.size <= this.#limit) break;
       this.#forget(oldest);
@@ -118,10 +127,13 @@ export class Materials {
   }
 
   #forgetIdle(nowMs: number): void {
+    if (nowMs < this.#idleFromMs) return;
     for (const [id, { usedMs }] of this.#kept) {
-      if (nowMs - usedMs < MAX_IDLE_MS) return;
+      this.#idleFromMs = usedMs + MAX_IDLE_MS;
+      if (nowMs < this.#idleFromMs) return;
       this.#forget(id);
     }
+    this.#idleFromMs = Number.NEGATIVE_INFINITY;
   }
 
   #forget(id: string): void {
@@ -129,8 +141,6 @@ export class Materials {
     this.#kept.delete(id);
   }
 }
-
-const keptId = ({ region, keyId }: Key, materialId: string): string => `${region}/${keyId}/${materialId}`;
 
 export interface NewMaterial {
   readonly account: string;
