@@ -15,6 +15,7 @@ import { aggregateMetrics } from "./metrics.js";
 import { prepare, type Prepared } from "./prepare.js";
 import { ensureTlsMaterial } from "./tls.js";
 import { startWorker, type WorkerUrls } from "./worker.js";
+import { workerArguments, workerEnvironment } from "./worker-memory.js";
 
 const DRAIN_MS = 20 * SECOND_MS;
 /** npm passes on the signal that the terminal has sent to its whole group already: not a second Ctrl-C. */
@@ -69,6 +70,7 @@ async function supervise(config: Config, prepared: Prepared, log: Log): Promise<
     else void fork();
   });
   aggregateMetrics();
+  cluster.setupPrimary({ execArgv: [...workerArguments(process.execArgv, process.env["NODE_OPTIONS"])] });
   const signal = stopSignal();
   // The first alone: if it cannot start, its reason is told once. Once it serves, the server does.
   const urls = await Promise.race([fork(), failed, signal]);
@@ -89,7 +91,7 @@ async function supervise(config: Config, prepared: Prepared, log: Log): Promise<
 
 /** @returns where the worker listens; undefined if it died before it did */
 async function fork(): Promise<WorkerUrls | undefined> {
-  const worker = cluster.fork();
+  const worker = cluster.fork(workerEnvironment(process.env));
   closeUntaken(worker);
   return new Promise((resolve) => {
     worker.on("message", (message: { coffer?: string; urls?: WorkerUrls }) => {
