@@ -11,9 +11,12 @@ export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+/** Not Buffer's own, which calls into Node for the same. */
+const { fill } = Uint8Array.prototype;
+
 /** Overwrites secret bytes. Best effort: the garbage collector may have copied them. */
 export function wipe(...buffers: readonly (Uint8Array | undefined)[]): void {
-  for (const buffer of buffers) buffer?.fill(0);
+  for (const buffer of buffers) if (buffer !== undefined) fill.call(buffer, 0);
 }
 
 /** @throws RangeError naming `what`: a wrong length here is the caller's bug, never input */

@@ -28,13 +28,15 @@ class ShortHmac {
     this.#outer = Buffer.alloc(blockBytes + digestBytes).fill(OPAD, 0, blockBytes);
   }
 
-  mac(key: KeyInput, parts: readonly Uint8Array[]): Buffer {
+  mac(key: KeyInput, parts: readonly Uint8Array[], encoding: "buffer"): Buffer;
+  mac(key: KeyInput, parts: readonly Uint8Array[], encoding: "hex"): string;
+  mac(key: KeyInput, parts: readonly Uint8Array[], encoding: "buffer" | "hex"): Buffer | string {
     let end = this.#blockBytes;
     for (const part of parts) end += part.length;
     const fits = key instanceof Uint8Array && key.length <= this.#blockBytes && end <= this.#inner.length;
-    if (!fits) return this.#withNode(key, parts);
+    if (!fits) return this.#withNode(key, parts, encoding);
     try {
-      return this.#short(key, parts, end);
+      return hash(this.#digest, this.#outerInput(key, parts, end), encoding);
     } finally {
       // INVARIANT: the pads are without a key again, whatever happened; the next key may be a shorter one.
       this.#inner.fill(IPAD, 0, key.length).fill(0, this.#blockBytes, end);
@@ -42,7 +44,8 @@ class ShortHmac {
     }
   }
 
-  #short(key: Uint8Array, parts: readonly Uint8Array[], end: number): Buffer {
+  /** What the outer hash is taken of. */
+  #outerInput(key: Uint8Array, parts: readonly Uint8Array[], end: number): Buffer {
     const [inner, outer] = [this.#inner, this.#outer];
     for (let i = 0; i < key.length; i++) {
       const byte = key[i] ?? 0;
@@ -56,13 +59,13 @@ class ShortHmac {
     }
     // A string, which nothing can wipe, is good enough for the inner hash: without the key it tells nothing of the outer one.
     outer.write(hash(this.#digest, inner.subarray(0, end), "binary"), this.#blockBytes, "latin1");
-    return hash(this.#digest, outer, "buffer");
+    return outer;
   }
 
-  #withNode(key: KeyInput, parts: readonly Uint8Array[]): Buffer {
-    const hmac = createHmac(this.#digest, key);
-    for (const part of parts) hmac.update(part);
-    return hmac.digest();
+  #withNode(key: KeyInput, parts: readonly Uint8Array[], encoding: "buffer" | "hex"): Buffer | string {
+    const node = createHmac(this.#digest, key);
+    for (const part of parts) node.update(part);
+    return encoding === "hex" ? node.digest("hex") : node.digest();
   }
 }
 
@@ -70,5 +73,10 @@ const SHORT = { sha256: new ShortHmac("sha256", 64, 32), sha512: new ShortHmac("
 
 /** HMAC over the parts, one behind the other, in a fresh buffer. */
 export function hmac(digest: "sha256" | "sha512", key: KeyInput, parts: readonly Uint8Array[]): Buffer {
-  return SHORT[digest].mac(key, parts);
+  return SHORT[digest].mac(key, parts, "buffer");
+}
+
+/** The same as lower-case hex, for what is no key: a string cannot be wiped. */
+export function hmacHex(digest: "sha256" | "sha512", key: KeyInput, parts: readonly Uint8Array[]): string {
+  return SHORT[digest].mac(key, parts, "hex");
 }

@@ -5,7 +5,8 @@
 export { sameBytes, wipe } from "./bytes.js";
 export { CUSTOMER_SALT_BYTES, customerCheck, customerKey, isSameCustomerKey, newCustomerSalt } from "./customer-key.js";
 export type { CustomerKey } from "./customer-key.js";
-export type { KeyInput } from "./derive.js";
+export type { KeyInput } from "./hmac.js";
+export { hmacHex } from "./hmac.js";
 export { canonicalContext } from "./encryption-context.js";
 export type { EncryptionContext } from "./encryption-context.js";
 export { SealIntegrityError } from "./errors.js";

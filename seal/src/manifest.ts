@@ -6,7 +6,7 @@
 import { requireLength, sameBytes, wipe } from "./bytes.js";
 import { hkdfExpand } from "./derive.js";
 import { SealIntegrityError } from "./errors.js";
-import { hmac } from "./hmac.js";
+import { hmacHex } from "./hmac.js";
 import { DATA_KEY_BYTES } from "./segment.js";
 
 export const MANIFEST_MAC_BYTES = 32;
@@ -44,7 +44,7 @@ export function manifestKey(dataKeys: readonly Uint8Array[]): Buffer {
 
 /** `macManifest` with a `manifestKey`: HMAC-SHA-256. */
 export function macWithManifestKey(key: Uint8Array, manifest: Uint8Array): Buffer {
-  return hmac("sha256", key, [manifest]);
+  return Buffer.from(hmacHex("sha256", key, [manifest]), "hex");
 }
 
 /** Constant time. @throws SealIntegrityError `tag` when `mac` is not the MAC of `manifest` */

@@ -5,7 +5,7 @@
 import type { Suite } from "./suites.js";
 
 export { hkdfExpand, kdfCounter } from "./derive.js";
-export { hmac } from "./hmac.js";
+export { hmac, hmacHex } from "./hmac.js";
 export { encryptKmsWithSalt } from "./kms-ciphertext.js";
 export { deriveLayerKey, layerKeyFromPrefix } from "./layer-key.js";
 export type { LayerKey } from "./layer-key.js";

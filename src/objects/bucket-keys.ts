@@ -3,7 +3,7 @@
  * a while. Per worker and requester, for minutes and a number of uses. Every hit asks the gate afresh whether this caller
  * may use this KMS key now (state, policy, grants): a key disabled or denied closes at once, cached or not.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { MINUTE_MS, type Clock } from "../lib/clock.js";
 import { Secret } from "../lib/secret.js";
 
@@ -106,4 +106,4 @@ export const writeName = (requester: string, inc: string, keyArn: string): strin
 
 /** Cache name for reading: one a requester and stored bucket key. */
 export const readName = (requester: string, inc: string, blob: Uint8Array): string =>
-  `r\0${requester}\0${inc}\0${createHash("sha256").update(blob).digest("base64")}`;
+  `r\0${requester}\0${inc}\0${hash("sha256", blob, "base64")}`;

@@ -81,6 +81,11 @@ interface GeneratedKey {
 
 const objectContext = ({ bucket, key }: KeyPlace): Record<string, string> => ({ "aws:s3:arn": objectArn(bucket.name, key) });
 
+/** The object's pair behind the caller's own. */
+function contextWith(pairs: Readonly<Record<string, string>>, place: KeyPlace): Record<string, string> {
+  return Object.keys(pairs).length === 0 ? objectContext(place) : { ...pairs, ...objectContext(place) };
+}
+
 async function houseKeys(room: Room, call: Call, place: KeyPlace): Promise<NewDataKeys> {
   const { region } = place.bucket.record;
   const input = { KeyId: await room.houseKeyArn(region), KeySpec: "AES_256", EncryptionContext: objectContext(place) };
@@ -96,7 +101,7 @@ async function kmsKeys(call: Call, place: KeyPlace, plan: KmsPlan, layers: 1 | 2
   let keyArn = "";
   try {
     for (let layer = 0; layer < layers; layer++) {
-      const made = await generate(call, place, plan.keyId, { ...plan.context, ...objectContext(place) });
+      const made = await generate(call, place, plan.keyId, contextWith(plan.context, place));
       secrets.push(secretOf(made));
       keys.push({ by: "kms", blob: base64(made.CiphertextBlob) });
       // An alias that moved between the layers: the client's next attempt finds it settled.
@@ -216,7 +221,7 @@ async function openOne(room: Room, call: Call, at: OpeningFacts, { encryption, w
 /** The object's context and the caller's, where there was one. */
 function wholeContext(at: OpeningFacts): Record<string, string> {
   if (at.kmsContext === undefined) return objectContext(at);
-  return { ...storedContext(at.kmsContext, objectArn(at.bucket.name, at.key)), ...objectContext(at) };
+  return contextWith(storedContext(at.kmsContext, objectArn(at.bucket.name, at.key)), at);
 }
 
 interface Opened {

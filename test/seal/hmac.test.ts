@@ -2,13 +2,15 @@
 import assert from "node:assert/strict";
 import { createHmac, createSecretKey, randomBytes } from "node:crypto";
 import { test } from "node:test";
-import { hmac } from "@coffer/seal/testing";
+import { hmac, hmacHex } from "@coffer/seal/testing";
 
 const DIGESTS = ["sha256", "sha512"] as const;
 
 function check(digest: (typeof DIGESTS)[number], key: Buffer, parts: readonly Buffer[]): void {
   const expected = createHmac(digest, key).update(Buffer.concat(parts)).digest();
-  assert.deepEqual(hmac(digest, key, parts), expected, `${digest}, key of ${key.length}, ${parts.map((part) => part.length).join("+")}`);
+  const what = `${digest}, key of ${key.length}, ${parts.map((part) => part.length).join("+")}`;
+  assert.deepEqual(hmac(digest, key, parts), expected, what);
+  assert.equal(hmacHex(digest, key, parts), expected.toString("hex"), what);
 }
 
 test("RFC 4231, cases 1 and 2", () => {
