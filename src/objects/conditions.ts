@@ -12,8 +12,12 @@ type Writable = Record<string, ContextValue>;
 /** Leaves out what is undefined. */
 export function contextOf(members: Readonly<Record<string, ContextValue | undefined>>): Context {
   const context: Writable = {};
-  for (const [name, value] of Object.entries(members)) if (value !== undefined) context[name] = value;
+  for (const name in members) set(context, name, members[name]);
   return context;
+}
+
+function set(context: Writable, name: string, value: ContextValue | undefined): void {
+  if (value !== undefined) context[name] = value;
 }
 
 /**
@@ -29,14 +33,18 @@ export function encryptionContext(headers: EncryptionHeaders, keyArn: string | u
 }
 
 export function aclContext(input: AclInput): Context {
-  return contextOf({
-    "s3:x-amz-acl": input.ACL,
-    "s3:x-amz-grant-full-control": input.GrantFullControl,
-    "s3:x-amz-grant-read": input.GrantRead,
-    "s3:x-amz-grant-read-acp": input.GrantReadACP,
-    "s3:x-amz-grant-write": input.GrantWrite,
-    "s3:x-amz-grant-write-acp": input.GrantWriteACP,
-  });
+  const context: Writable = {};
+  addAcl(context, input);
+  return context;
+}
+
+function addAcl(context: Writable, input: AclInput): void {
+  set(context, "s3:x-amz-acl", input.ACL);
+  set(context, "s3:x-amz-grant-full-control", input.GrantFullControl);
+  set(context, "s3:x-amz-grant-read", input.GrantRead);
+  set(context, "s3:x-amz-grant-read-acp", input.GrantReadACP);
+  set(context, "s3:x-amz-grant-write", input.GrantWrite);
+  set(context, "s3:x-amz-grant-write-acp", input.GrantWriteACP);
 }
 
 export function existingTagContext(tags: readonly Tag[] | undefined): Context {
@@ -64,20 +72,18 @@ export interface WriteContextInput extends AclInput {
   readonly ObjectLockLegalHoldStatus?: string | undefined;
 }
 
-/** Keys of `s3:PutObject` that come from its headers. @param creation false for Create, UploadPart and UploadPartCopy */
+/** Keys of `s3:PutObject` that come from its headers, in a record of the caller's own. @param creation false for Create, UploadPart and UploadPartCopy */
 export function writeContext(input: WriteContextInput, creation: boolean): Context {
-  return {
-    ...aclContext(input),
-    ...contextOf({
-      "s3:x-amz-storage-class": input.StorageClass,
-      "s3:x-amz-website-redirect-location": input.WebsiteRedirectLocation,
-      "s3:x-amz-metadata-directive": input.MetadataDirective,
-      "s3:if-match": input.IfMatch,
-      "s3:if-none-match": input.IfNoneMatch,
-      "s3:ObjectCreationOperation": String(creation),
-      "s3:object-lock-mode": input.ObjectLockMode,
-      "s3:object-lock-retain-until-date": input.ObjectLockRetainUntilDate?.toISOString(),
-      "s3:object-lock-legal-hold": input.ObjectLockLegalHoldStatus,
-    }),
-  };
+  const context: Writable = {};
+  addAcl(context, input);
+  set(context, "s3:x-amz-storage-class", input.StorageClass);
+  set(context, "s3:x-amz-website-redirect-location", input.WebsiteRedirectLocation);
+  set(context, "s3:x-amz-metadata-directive", input.MetadataDirective);
+  set(context, "s3:if-match", input.IfMatch);
+  set(context, "s3:if-none-match", input.IfNoneMatch);
+  set(context, "s3:ObjectCreationOperation", String(creation));
+  set(context, "s3:object-lock-mode", input.ObjectLockMode);
+  set(context, "s3:object-lock-retain-until-date", input.ObjectLockRetainUntilDate?.toISOString());
+  set(context, "s3:object-lock-legal-hold", input.ObjectLockLegalHoldStatus);
+  return context;
 }

@@ -27,7 +27,7 @@ export interface KeyCommit<T> {
   /** Judged again when the bucket row changed. */
   permissions(bucket: BucketFacts): readonly Permission[];
   /** After that: what else the changed bucket forbids. @throws ServiceError */
-  stillFits?(bucket: BucketFacts): void;
+  readonly stillFits?: ((bucket: BucketFacts) => void) | undefined;
   /** Adds its changes; throws to give up; answers what the call returns. `changes` undefined-free and fresh each time. */
   plan(attempt: Attempt, changes: Changes): Promise<T>;
   /** A check that the plan added failed: throw, or return to try again. @param index among the plan's own checks */
@@ -67,7 +67,7 @@ export async function commitOnKey<T>(room: Room, call: Call, work: KeyCommit<T>,
 /** @throws ServiceError SlowDown when others were faster every time */
 async function again<T>(call: Call, attempt: () => Promise<T | typeof AGAIN>): Promise<T> {
   try {
-    return await withRetry(attempt, { attempts: ATTEMPTS, signal: call.signal });
+    return await withRetry(attempt, { attempts: ATTEMPTS, signal: () => call.signal });
   } catch (error) {
     if (error instanceof CommitContention) throw slowDown();
     throw error;

@@ -109,14 +109,14 @@ export interface HeadRecord {
   /** Highest sequence that the key has ever had, while it has rows. Current version only. */
   readonly lastSeq: number;
   /** Sequence of the noncurrent null version. Current version only. */
-  readonly nullSeq?: number;
+  readonly nullSeq?: number | undefined;
   /** Are there noncurrent versions? Current version only. */
-  readonly hasOlder?: true;
+  readonly hasOlder?: true | undefined;
   readonly modifiedMs: number;
   /** Account that owns the object. */
   readonly owner: string;
-  readonly marker?: true;
-  readonly object?: ObjectFacts;
+  readonly marker?: true | undefined;
+  readonly object?: ObjectFacts | undefined;
 }
 
 /** What a version has and a delete marker has not. */

@@ -25,7 +25,8 @@ import type { BodySource, SourceResult } from "./sources.js";
 export interface SealTarget {
   readonly inc: string;
   readonly dataKeys: DataKeys;
-  readonly signal: AbortSignal;
+  /** Made when it is asked for: a small body does not. */
+  readonly signal: () => AbortSignal;
   readonly maxBytes: number;
 }
 
@@ -64,7 +65,7 @@ export async function storeBody(room: Room, source: BodySource, target: SealTarg
   }
   const pending = await announce(room, id, pieces);
   try {
-    const storedBytes = await room.blobs.put(id, sealer.seal(renewing(pending, { first: small.bytes, rest: pieces, maxBytes })), target.signal);
+    const storedBytes = await room.blobs.put(id, sealer.seal(renewing(pending, { first: small.bytes, rest: pieces, maxBytes })), target.signal());
     const result = source.result();
     // INVARIANT: what is stored is as long as what was read, sealed. A byte lost between them must not become an object.
     const expectedBytes = sealedSize(result.sizeBytes, shapeOf({ dataKeys: target.dataKeys.bytes }));

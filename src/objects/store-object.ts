@@ -60,7 +60,7 @@ export async function storeObject(room: Room, call: Call, made: NewObject): Prom
     const keyArn = kmsKeyOf(encryption);
     if (keyArn !== made.keyArn) for (const permission of made.permissions(made.bucket, keyArn)) await call.authorize(permission);
     const source = await made.source(needsMd5(made.plan.mode) ? [made.algorithm, "MD5"] : [made.algorithm]);
-    const target = { inc: made.bucket.record.incarnation, dataKeys, signal: call.signal, maxBytes: made.maxBytes };
+    const target = { inc: made.bucket.record.incarnation, dataKeys, signal: () => call.signal, maxBytes: made.maxBytes };
     const body = await storeBody(room, source, target);
     return await commitObject(room, call, made, { body, dataKeys, encryption });
   } finally {

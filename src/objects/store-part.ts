@@ -57,7 +57,7 @@ export async function storePart(room: Room, call: Call, part: NewPart): Promise<
     const algorithm = partAlgorithm(upload.clear);
     const source = await part.source(needsMd5(encryption.mode) ? [algorithm, "MD5"] : [algorithm]);
     const maxBytes = room.settings.limits.maxPutBytes;
-    const body = await storeBody(room, source, { inc: bucket.record.incarnation, dataKeys, signal: call.signal, maxBytes });
+    const body = await storeBody(room, source, { inc: bucket.record.incarnation, dataKeys, signal: () => call.signal, maxBytes });
     const checksums: Partial<Record<ChecksumAlgorithm, string>> = {};
     for (const [name, digest] of body.result.digests)
       if (name !== "MD5" || name === algorithm) checksums[name] = digest.toString("base64");

@@ -125,12 +125,10 @@ export async function planAdd(
       if (head.clear.versionId === NULL_VERSION) nullSeq = head.clear.seq;
     }
   }
+  const { versionId, modifiedMs, owner, marker, object } = made.record;
+  // JSON leaves out what is undefined.
   const record: HeadRecord = {
-    ...made.record,
-    seq,
-    lastSeq: seq,
-    ...(nullSeq === undefined ? {} : { nullSeq }),
-    ...(hasOlder ? { hasOlder } : {}),
+    key, versionId, modifiedMs, owner, marker, object, seq, lastSeq: seq, nullSeq, hasOlder: hasOlder ? true : undefined,
   };
   putCurrent(room, inc, record, { clear: record, sealed: packJson(made.secrets), fingerprints: packJson(made.prints) }, changes);
 }

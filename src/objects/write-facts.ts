@@ -65,12 +65,12 @@ export function writePermissions(
   extra: { readonly creation: boolean; readonly context?: Context; readonly tagged?: boolean },
 ): Permission[] {
   const tags = input.Tagging === undefined ? undefined : peekTagHeader(input.Tagging);
-  const context = {
-    ...writeContext(input, extra.creation),
-    ...encryptionContext(input, place.keyArn),
-    ...requestTagContext(tags),
-    ...extra.context,
-  };
+  const context: Context = Object.assign(
+    writeContext(input, extra.creation),
+    encryptionContext(input, place.keyArn),
+    tags === undefined ? undefined : requestTagContext(tags),
+    extra.context,
+  );
   const permissions = [onObject(room, call, place, "s3:PutObject", context)];
   if (hasAclHeaders(input)) permissions.push(onObject(room, call, place, "s3:PutObjectAcl", aclContext(input)));
   if (tags !== undefined || extra.tagged === true) {

@@ -56,7 +56,7 @@ export function writeVersion(room: Room, call: Call, write: ObjectWrite, progres
       bucket: write.bucket,
       key,
       permissions: write.permissions,
-      ...(write.stillFits === undefined ? {} : { stillFits: write.stillFits }),
+      stillFits: write.stillFits,
       lost: write.lost,
       async plan({ bucket, head, overtaken }, changes) {
         checkWrite(write.conditions, key, currentValidators(head), overtaken);

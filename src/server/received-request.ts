@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { Incoming } from "../gate/request.js";
 import type { RequestHead } from "../wire/types.js";
 import type { ConnectionFacts } from "./connection.js";
+import { ReceivedBody } from "./received-body.js";
 
 /** What depends on the answer under way. */
 type Doors = Required<Pick<Incoming, "sendContinue" | "overloaded" | "operational">>;
@@ -22,7 +23,7 @@ export class ReceivedRequest implements Incoming {
   constructor(request: IncomingMessage, connection: ConnectionFacts, doors: Doors) {
     const { method = "", url: target = "/", headers, rawHeaders } = request;
     this.head = { method, target, headers, rawHeaders, secure: connection.secure };
-    this.body = request as AsyncIterable<Buffer>;
+    this.body = new ReceivedBody(request);
     this.sendContinue = doors.sendContinue;
     this.sourceIp = connection.sourceIp;
     this.secureEnoughForSse = connection.secureEnoughForSse;

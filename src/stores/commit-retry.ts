@@ -14,7 +14,8 @@ export class CommitContention extends StoreError {}
 export interface RetryOptions {
   /** Default 10. */
   readonly attempts?: number;
-  readonly signal?: AbortSignal;
+  /** Asked for, and heeded, before a repetition: most commits need none, and a call's signal is made when it is asked for. */
+  readonly signal?: () => AbortSignal;
 }
 
 const LONGEST_PAUSE_MS = 50;
@@ -27,11 +28,15 @@ const LONGEST_PAUSE_MS = 50;
 export async function withRetry<T>(attempt: () => Promise<T | typeof AGAIN>, options: RetryOptions = {}): Promise<T> {
   const attempts = options.attempts ?? 10;
   for (let tried = 0; tried < attempts; tried++) {
-    options.signal?.throwIfAborted();
-    // The first repetition is immediate: most conflicts are with one writer, who is done by now.
-    if (tried > 1) await sleep(Math.random() * Math.min(LONGEST_PAUSE_MS, 2 ** tried), undefined, { signal: options.signal });
+    if (tried > 0) await beforeRepetition(tried, options.signal?.());
     const result = await attempt();
     if (result !== AGAIN) return result;
   }
   throw new CommitContention(`lost against other writers ${attempts} times`);
+}
+
+async function beforeRepetition(tried: number, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
+  // The first repetition is immediate: most conflicts are with one writer, who is done by now.
+  if (tried > 1) await sleep(Math.random() * Math.min(LONGEST_PAUSE_MS, 2 ** tried), undefined, { signal });
 }

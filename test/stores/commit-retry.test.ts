@@ -28,7 +28,7 @@ describe("commit retry", () => {
       aborter.abort(new Error("gone"));
       return AGAIN;
     };
-    await assert.rejects(withRetry(attempt, { signal: aborter.signal }), /gone/);
+    await assert.rejects(withRetry(attempt, { signal: () => aborter.signal }), /gone/);
   });
 
   it("counters that race through it lose no increment", async () => {
