@@ -87,7 +87,9 @@ class LmdbMetadataStore implements MetadataStore {
   async groups(query: GroupsQuery): Promise<GroupsItem[]> {
     checkQuery(query);
     if (this.#opened === undefined) await this.#revive();
-    return this.#read(({ rows }) => collectGroups(query, (from, to) => scan(rows, from, to)));
+    return this.#read(({ rows }) =>
+      collectGroups(query, { first: (from) => firstKey(rows, from), rows: (from, to) => scan(rows, from, to) }),
+    );
   }
 
   async commit(batch: Batch): Promise<CommitResult> {
@@ -163,6 +165,15 @@ const DONE = Promise.resolve();
 function valueOf(rows: Bytes, key: Uint8Array): Value | undefined {
   const bytes = rows.getBinary(key);
   return bytes === undefined ? undefined : { bytes, stamp: getLastVersion() };
+}
+
+/** One seek: without an end, a limit and a value, which would each cost as much again. */
+function firstKey(rows: Bytes, from: Uint8Array): Buffer | undefined {
+  const cursor = rows.getKeys({ start: seekable(from) })[Symbol.iterator]();
+  const { done, value } = cursor.next();
+  if (done === true) return undefined;
+  cursor.return?.();
+  return asBuffer(value);
 }
 
 function* scan(rows: Bytes, from: Uint8Array, to: Uint8Array | undefined): Generator<Entry, void, void> {

@@ -48,7 +48,7 @@ class MemoryMetadataStore implements MetadataStore {
   async groups(query: GroupsQuery): Promise<GroupsItem[]> {
     this.#checkOpen();
     checkQuery(query);
-    return collectGroups(query, (from, to) => this.#entries(from, to));
+    return collectGroups(query, { first: (from) => this.#firstKey(from), rows: (from, to) => this.#entries(from, to) });
   }
 
   async commit(batch: Batch): Promise<CommitResult> {
@@ -73,6 +73,11 @@ class MemoryMetadataStore implements MetadataStore {
     }
     for (const _ of this.#rows.ascend(check.emptyRange.from, check.emptyRange.to)) return false;
     return true;
+  }
+
+  #firstKey(from: Uint8Array): Buffer | undefined {
+    for (const { key } of this.#rows.ascend(from, undefined)) return Buffer.from(key);
+    return undefined;
   }
 
   *#entries(from: Uint8Array, to: Uint8Array | undefined): Generator<Entry, void, void> {
