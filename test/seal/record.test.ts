@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { test } from "node:test";
+import { sealRowWithNonce } from "@coffer/seal/testing";
 import { SealIntegrityError, deriveRootKeys, newRootKey, newStoreId, openRow, openRows, sealRow } from "@coffer/seal";
 import type { RowParts } from "@coffer/seal";
 import { flipped, pattern } from "./support.js";
@@ -83,6 +84,21 @@ test("a page of mixed rows opens as its rows do one by one; none and one are pag
   });
   assert.deepEqual(openRows(keys, "head", []), []);
   assert.equal(openRows(keys, "head", rows.slice(0, 1)).length, 1);
+});
+
+test("counter blocks count on through all sixteen bytes of the nonce", () => {
+  const zeros = Buffer.alloc(40);
+  const streamAt = (nonce: Buffer): Buffer =>
+    sealRowWithNonce(keys, place, { version: 1, clear, fingerprints: zeros }, nonce).subarray(26, 66);
+  const carried: readonly (readonly [string, string])[] = [
+    ["ffffffffffffffffffffffffffffffff", "00000000000000000000000000000000"],
+    ["0102030405060708090a0bffffffffff", "0102030405060708090a0c0000000000"],
+    ["010203040506070809ffffff00fffffe", "010203040506070809ffffff00ffffff"],
+  ];
+  for (const [nonce, next] of carried) {
+    const [one, following] = [streamAt(Buffer.from(nonce, "hex")), streamAt(Buffer.from(next, "hex"))];
+    assert.deepEqual(one.subarray(16), following.subarray(0, 24), nonce);
+  }
 });
 
 test("one bad row in a page is named by its index, and the page is not returned", () => {
