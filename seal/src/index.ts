@@ -2,7 +2,7 @@
  * @coffer/seal: everything Coffer does with keys and ciphertext, on bytes alone; imports node: modules only.
  * Formats: docs/spec/sealed-stream.md, kms-ciphertext.md, records.md, key-file.md, with vectors in docs/spec/vectors/.
  */
-export { sameBytes, wipe } from "./bytes.js";
+export { giveBack, sameBytes, wipe } from "./bytes.js";
 export { CUSTOMER_SALT_BYTES, customerCheck, customerKey, isSameCustomerKey, newCustomerSalt } from "./customer-key.js";
 export type { CustomerKey } from "./customer-key.js";
 export type { KeyInput } from "./hmac.js";

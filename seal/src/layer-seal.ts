@@ -4,6 +4,7 @@
  * FORMAT: docs/spec/sealed-stream.md §2.
  */
 import type { CipherGCM } from "node:crypto";
+import { giveBack } from "./bytes.js";
 import { chunkCipher } from "./layer-key.js";
 import type { LayerKey } from "./layer-key.js";
 import { layerSealedSize } from "./sizes.js";
@@ -11,6 +12,9 @@ import { PREFIX_BYTES, TAG_BYTES } from "./suites.js";
 
 /** Size of an output piece, up to the rounding to whole chunks. */
 const PIECE_BYTES = 1 << 20;
+/** Output buffers of streams that have ended, kept for the next ones. What they hold is sealed, so they are not wiped. */
+const KEPT = 16;
+const free: Buffer[] = [];
 
 /** Seals `plain` as one whole stream, prefix included. */
 export function sealLayer(layer: LayerKey, plain: Uint8Array): Buffer {
@@ -32,14 +36,18 @@ export function sealLayer(layer: LayerKey, plain: Uint8Array): Buffer {
  */
 export async function* sealLayerStream(layer: LayerKey, source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   const pieces = new SealedPieces(layer);
-  for await (const piece of source) {
-    for (let at = 0; at < piece.length; ) {
-      at += pieces.add(piece, at);
-      if (pieces.full) yield pieces.take();
+  try {
+    for await (const piece of source) {
+      for (let at = 0; at < piece.length; ) {
+        at += pieces.add(piece, at);
+        if (pieces.full) yield pieces.take();
+      }
     }
+    pieces.finish();
+    yield pieces.take();
+  } finally {
+    pieces.release();
   }
-  pieces.finish();
-  yield pieces.take();
 }
 
 /** Output under way: chunks are encrypted into one buffer until it is full. */
@@ -57,7 +65,9 @@ class SealedPieces {
     this.#layer = layer;
     const full = layer.suite.chunkBytes + TAG_BYTES;
     this.#pieceBytes = Math.max(1, Math.floor(PIECE_BYTES / layer.suite.chunkBytes)) * full;
-    this.#out = Buffer.allocUnsafeSlow(PREFIX_BYTES + this.#pieceBytes);
+    const sizeBytes = PREFIX_BYTES + this.#pieceBytes;
+    const kept = free.at(-1)?.length === sizeBytes ? free.pop() : undefined;
+    this.#out = kept ?? Buffer.allocUnsafeSlow(sizeBytes);
     this.#at = layer.prefix.copy(this.#out, 0);
     this.#cipher = chunkCipher(layer, 0);
     this.#room = layer.suite.chunkBytes;
@@ -69,7 +79,9 @@ class SealedPieces {
   /** Encrypts bytes of `piece` from `at` on, up to the end of the chunk; returns how many. */
   add(piece: Uint8Array, at: number): number {
     const part = piece.subarray(at, at + this.#room);
-    this.#at += this.#cipher.update(part).copy(this.#out, this.#at);
+    const sealed = this.#cipher.update(part);
+    this.#at += sealed.copy(this.#out, this.#at);
+    giveBack(sealed);
     this.#room -= part.length;
     // INVARIANT: a full chunk is never the last one; when the source ends here, an empty chunk follows.
     if (this.#room === 0) {
@@ -89,5 +101,9 @@ class SealedPieces {
     const piece = this.#out.subarray(0, this.#at);
     this.#at = 0;
     return piece;
+  }
+  /** INVARIANT: once, when the stream is over: nobody reads the last piece any more. */
+  release(): void {
+    if (free.length < KEPT) free.push(this.#out);
   }
 }

@@ -4,7 +4,7 @@
  * here but in the manifest, so re-wrapping a key never touches data.
  * FORMAT: docs/spec/sealed-stream.md §1, §4.
  */
-import { asBuffer, requireLength, sameBytes, wipe } from "./bytes.js";
+import { asBuffer, giveBack, requireLength, sameBytes, wipe } from "./bytes.js";
 import { SealIntegrityError } from "./errors.js";
 import { deriveLayerKey, layerKeyFromPrefix, useLayerKey } from "./layer-key.js";
 import type { LayerKey } from "./layer-key.js";
@@ -151,6 +151,14 @@ export function sealerWithSalts(segment: Segment, salts: Uint8Array): SegmentSea
   };
 }
 
+/** For the layer within, which is done with a batch when it asks for the next. */
+async function* givingBack(batches: AsyncIterable<readonly Buffer[]>): AsyncGenerator<readonly Buffer[]> {
+  for await (const batch of batches) {
+    yield batch;
+    batch.forEach(giveBack);
+  }
+}
+
 async function* singly(batches: AsyncIterable<readonly Buffer[]>): AsyncGenerator<Buffer> {
   for await (const batch of batches) yield* batch;
 }
@@ -163,7 +171,8 @@ function openLayers(keys: readonly LayerKey[], source: Pieces, read: SegmentRead
     // The plaintext of this layer is the sealed form of the layers within it.
     const within: Shape = { suite: key.suite, layers: layer };
     const range = read.range === undefined || layer === 0 ? read.range : sealedRange(read.range, read.sizeBytes, within);
-    pieces = openLayerStream(key, pieces, { sizeBytes: sealedSize(read.sizeBytes, within), range });
+    const opened = openLayerStream(key, pieces, { sizeBytes: sealedSize(read.sizeBytes, within), range });
+    pieces = layer === 0 ? opened : givingBack(opened);
   }
   return pieces as AsyncIterable<readonly Buffer[]>;
 }

@@ -20,10 +20,15 @@ export interface Incoming {
   readonly operational: (routed: RoutedOperational) => Promise<Answer>;
 }
 
+export interface StreamedBody extends AsyncIterable<Uint8Array> {
+  /** Takes the memory of a piece back when it has left for good: it is used for others from then on. */
+  readonly done?: (piece: Uint8Array) => void;
+}
+
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: Uint8Array | AsyncIterable<Uint8Array> | undefined;
+  readonly body: Uint8Array | StreamedBody | undefined;
 }
 
 /** A request under way. */

@@ -4,10 +4,11 @@
  * Source: DESIGN §4 (GET); docs/spec/objects.md §3.
  */
 import { isDeepStrictEqual } from "node:util";
-import { SealIntegrityError, verifyManifest } from "@coffer/seal";
+import { giveBack, SealIntegrityError, verifyManifest } from "@coffer/seal";
 import { isIntegrityError } from "../lib/errors.js";
 import type { Secret } from "../lib/secret.js";
 import type { Call } from "../gate/contract.js";
+import type { StreamedBody } from "../gate/request.js";
 import { BlobMissing, BlobShort } from "../stores/contract.js";
 import { isCustomerKeyOf, openDataKeys, type DataKeys } from "./data-keys.js";
 import type { Room } from "./deps.js";
@@ -202,7 +203,7 @@ async function startReading(
   call: Call,
   dataKeys: DataKeys,
   batches: AsyncGenerator<readonly Buffer[]>,
-): Promise<AsyncIterable<Buffer>> {
+): Promise<AsyncIterable<Buffer> & StreamedBody> {
   const first = await batches.next().catch((error: unknown) => {
     dataKeys.wipe();
     throw error;
@@ -245,7 +246,7 @@ async function startReading(
       return { done: true, value: undefined };
     },
   };
-  return { [Symbol.asyncIterator]: () => iterator };
+  return { [Symbol.asyncIterator]: () => iterator, done: giveBack };
 }
 
 /** One line that an operator can find, naming object, part and chunk, without a secret. */

@@ -3,7 +3,7 @@
  * midway breaks the connection, so that no client takes a part for the whole.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Answer } from "../gate/request.js";
+import type { Answer, StreamedBody } from "../gate/request.js";
 
 const UNREAD_GRACE_MS = 5000;
 /** A declared body of at most this is waited for before an answer that did not need it, so long and no longer. */
@@ -44,18 +44,26 @@ export async function respond(
     return;
   }
   try {
-    for await (const piece of body) {
-      if (response.destroyed) return;
-      response.write(piece);
-      if (response.writableLength >= WINDOW_BYTES) await writable(response);
-    }
-    response.end();
+    await writeAll(response, body);
   } catch (error) {
     // The client went away while a piece was awaited: the body says so, and there is nobody to tell.
     if (response.destroyed && isAbort(error)) return;
     response.destroy();
     throw error;
   }
+}
+
+async function writeAll(response: ServerResponse, body: StreamedBody): Promise<void> {
+  for await (const piece of body) {
+    if (response.destroyed) return;
+    // INVARIANT: called when libuv is through with the piece: the kernel has the bytes, TLS a copy, or the connection is closed
+    // and nothing is written any more. Given back before, its memory would leave with what others have written into it.
+    response.write(piece, (error) => {
+      if (error === null || error === undefined) body.done?.(piece);
+    });
+    if (response.writableLength >= WINDOW_BYTES) await writable(response);
+  }
+  response.end();
 }
 
 const isAbort = (error: unknown): boolean => error instanceof DOMException && error.name === "AbortError";

@@ -9,7 +9,7 @@ import { BufferPool } from "./buffer-pool.js";
 import { StoreError } from "./contract.js";
 import { PIECE_BYTES } from "./blob-file-read.js";
 
-const pool = new BufferPool(PIECE_BYTES, 16);
+const pool = new BufferPool(PIECE_BYTES, 32);
 const FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
 
 export interface BlobWrite {

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import {
   PREFIX_BYTES,
   SealIntegrityError,
+  giveBack,
   newDataKey,
   newSegmentId,
   openSegment,
@@ -333,4 +334,36 @@ test("wrong ids, keys and suites are refused before anything is sealed", () => {
   assert.throws(() => segmentSealer({ ...segment, bucketId: "b".repeat(256) }), RangeError);
   assert.equal(suiteById(1).chunkBytes, CHUNK);
   for (const id of [0, 2, 255]) assert.throws(() => suiteById(id), isFault("format"));
+});
+
+test("streams that are sealed at the same time, after others have ended or been given up, share no memory", async () => {
+  const plain = pattern(20 * CHUNK);
+  for (let round = 0; round < 3; round++) {
+    const givenUp = segmentSealer(fixedSegment(1)).seal(pieces(plain, CHUNK))[Symbol.asyncIterator]();
+    await givenUp.next();
+    await givenUp.return?.();
+    const sealers = [1, 2, 1, 2].map((layers) => ({ layers, sealer: segmentSealer(fixedSegment(layers)) }));
+    await Promise.all(
+      sealers.map(async ({ layers, sealer }, index) => {
+        const sealed = await collect(sealer.seal(pieces(plain, 10_000 + index, CHUNK)));
+        assert.ok(openSegment(fixedSegment(layers), sealed).equals(plain));
+      }),
+    );
+  }
+});
+
+test("what is given back is gone if its memory was its own, and stays if others share it", () => {
+  const own = Buffer.allocUnsafeSlow(100);
+  giveBack(own);
+  assert.equal(own.length, 0);
+  giveBack(own);
+  const view = Buffer.allocUnsafeSlow(100).fill(7).subarray(1);
+  giveBack(view);
+  assert.deepEqual(view, Buffer.alloc(99, 7));
+  const pooled = Buffer.from("in Node's pool");
+  giveBack(pooled);
+  assert.equal(pooled.toString(), "in Node's pool");
+  const shared = new Uint8Array(new SharedArrayBuffer(8));
+  giveBack(shared);
+  assert.equal(shared.length, 8);
 });

@@ -2,10 +2,14 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
+import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
 import { connect, type AddressInfo, type Socket } from "node:net";
 import { after, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { connect as connectSecurely } from "node:tls";
+import { DAY_MS } from "../../src/lib/clock.js";
+import { newKeyPair, writeCertificate } from "../../src/server/certificate.js";
 import { respond } from "../../src/server/respond.js";
 
 const MIB = 1024 * 1024;
@@ -22,11 +26,21 @@ interface Served {
   released(): boolean;
 }
 
-const servers: Server[] = [];
+const servers: (Server | SecureServer)[] = [];
 after(() => servers.forEach((server) => server.closeAllConnections()));
 
+function credentials(): { key: string | Buffer; cert: string } {
+  const { publicKey, privateKey } = newKeyPair();
+  const notBeforeMs = Date.now() - DAY_MS;
+  const cert = writeCertificate({
+    subject: "h", publicKey, issuer: "h", signingKey: privateKey, notBeforeMs, notAfterMs: notBeforeMs + 2 * DAY_MS,
+    use: { ca: false, names: ["127.0.0.1"] },
+  });
+  return { key: privateKey.export({ type: "pkcs8", format: "pem" }), cert };
+}
+
 /** One GET of `PIECES` pieces over a raw socket, which is paused. */
-async function serve(): Promise<Served> {
+async function serve({ secure = false, done }: { secure?: boolean; done?: (piece: Uint8Array) => void } = {}): Promise<Served> {
   let pulled = 0;
   let released = false;
   async function* body(): AsyncGenerator<Buffer> {
@@ -36,14 +50,17 @@ async function serve(): Promise<Served> {
       released = true;
     }
   }
-  const server = createServer((request, response) => {
-    void respond(request, response, { status: 200, headers: { "content-length": String(PIECES * PIECE) }, body: body() }, false);
-  });
+  const listener: RequestListener = (request, response) => {
+    const answer = { status: 200, headers: { "content-length": String(PIECES * PIECE) } };
+    void respond(request, response, { ...answer, body: Object.assign(body(), done === undefined ? {} : { done }) }, false);
+  };
+  const server = secure ? createSecureServer(credentials(), listener) : createServer(listener);
   servers.push(server);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
-  await once(socket, "connect");
+  const { port } = server.address() as AddressInfo;
+  const socket = secure ? connectSecurely({ port, host: "127.0.0.1", rejectUnauthorized: false }) : connect(port, "127.0.0.1");
+  await once(socket, secure ? "secureConnect" : "connect");
   socket.pause();
   socket.write("GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n");
   socket.once("close", () => server.close());
@@ -59,10 +76,8 @@ async function settled(served: Served): Promise<number> {
   return served.pulled();
 }
 
-test("a client that does not read holds a megabyte or so of the process, and gets every byte once it does", async () => {
-  const served = await serve();
-  // Besides what waits in the process, the kernel holds what both sockets' buffers take: several MiB on Linux.
-  assert.ok((await settled(served)) * PIECE < 24 * MIB, `${served.pulled()} pieces pulled`);
+/** Reads the whole answer, and compares each byte. */
+async function readAll(served: Served): Promise<void> {
   const hash = createHash("sha256");
   let bytes = 0;
   let head = Buffer.alloc(0);
@@ -81,7 +96,32 @@ test("a client that does not read holds a megabyte or so of the process, and get
   assert.equal(bytes, PIECES * PIECE);
   assert.equal(hash.digest("hex"), expected.digest("hex"));
   assert.equal(served.released(), true);
+}
+
+test("a client that does not read holds a megabyte or so of the process, and gets every byte once it does", async () => {
+  const served = await serve();
+  // Besides what waits in the process, the kernel holds what both sockets' buffers take: several MiB on Linux.
+  assert.ok((await settled(served)) * PIECE < 24 * MIB, `${served.pulled()} pieces pulled`);
+  await readAll(served);
 });
+
+for (const secure of [false, true]) {
+  test(`${secure ? "https" : "http"}: a piece is given back once, and only when what becomes of its memory does not matter`, async () => {
+    const given = new Set<Uint8Array>();
+    const served = await serve({
+      secure,
+      done(bytes) {
+        assert.ok(!given.has(bytes), "given back twice");
+        given.add(bytes);
+        bytes.fill(0xff);
+      },
+    });
+    const pulled = await settled(served);
+    assert.ok(given.size < pulled, "what waits in the process is not given back");
+    await readAll(served);
+    assert.equal(given.size, PIECES);
+  });
+}
 
 test("a client that goes away while the answer waits for it ends the body", async () => {
   const served = await serve();
