@@ -43,7 +43,7 @@ const POOLED = {
   },
 };
 /** Below, a loop copies faster than `set` of a view that is made for it. */
-const LOOP_BYTES = 256;
+const LOOP_BYTES = 64;
 
 /** @param bytes as long as lmdb-js's buffer, whatever its `length` says */
 function pooledCopy(bytes: Uint8Array, start: number, end: number): Buffer {

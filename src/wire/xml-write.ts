@@ -9,7 +9,13 @@ const NAMED: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">"
  * and parsers of the common SDKs accept it; `encoding-type=url` is the caller's way to be sure.
  */
 export function escapeXml(text: string): string {
-  return SPECIAL.test(text) ? text.replace(SPECIALS, reference) : text;
+  if (!SPECIAL.test(text)) return text;
+  // ETags, one an entry of a listing, are quoted and nothing else: replacing by a function costs more than all the rest.
+  if (text.length > 1 && text.startsWith('"') && text.endsWith('"')) {
+    const inner = text.slice(1, -1);
+    if (!SPECIAL.test(inner)) return `&quot;${inner}&quot;`;
+  }
+  return text.replace(SPECIALS, reference);
 }
 
 function reference(char: string): string {

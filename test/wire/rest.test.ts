@@ -14,6 +14,10 @@ import { headOf } from "./sdk.js";
 test("text is escaped as S3 does: quotes, carriage returns, control characters", () => {
   assert.equal(escapeXml("plain é 😀 '/"), "plain é 😀 '/");
   assert.equal(escapeXml(`"a"&<b>\r\n\t`), "&quot;a&quot;&amp;&lt;b&gt;&#13;\n\t");
+  const quoted = ['"', '""', '"""', '"a"b"', '"&"', '"a', 'a"', '"\r"'].map(escapeXml);
+  const q = "&quot;";
+  assert.deepEqual(quoted, [q, q + q, q + q + q, `${q}a${q}b${q}`, `${q}&amp;${q}`, `${q}a`, `a${q}`, `${q}&#13;${q}`]);
+  assert.equal(escapeXml('"'.repeat(100_000)), q.repeat(100_000));
   assert.equal(escapeXml("\u0000\u0001\u001f\u007f\ufffe\uffff"), "&#x0;&#x1;&#x1f;&#x7f;&#xfffe;&#xffff;");
 });
 
@@ -43,6 +47,21 @@ test("a listing has AWS's root, flat entries, quoted ETags and .000Z times", () 
     "<IsTruncated>false</IsTruncated>",
   ]) {
     assert.ok(text.includes(part), part);
+  }
+});
+
+test("a long document is the UTF-8 of its text, ASCII or not; elements of equal members are each their own", () => {
+  const starts = { ascii: "key", latin: "ké", wide: "k漢😀" };
+  for (const [name, start] of Object.entries(starts)) {
+    const classes = ["STANDARD", "STANDARD", "GLACIER", "STANDARD"];
+    const Contents = Array.from({ length: 400 }, (_, i) => ({ Key: `${start}-${i}`, StorageClass: classes[i % 4] }));
+    const { body, headers } = encodeOutput("s3", "ListObjectsV2", { Contents }, IDS);
+    const elementOf = ({ Key, StorageClass }: (typeof Contents)[number]): string =>
+      `<Contents><Key>${Key}</Key><StorageClass>${StorageClass}</StorageClass></Contents>`;
+    const entries = Contents.map(elementOf);
+    assert.ok(body instanceof Uint8Array && body.length > 20_000, name);
+    assert.equal(headers["content-length"], String(body.length));
+    assert.ok(Buffer.from(body).toString("utf8").includes(`>${entries.join("")}</ListBucketResult>`), name);
   }
 });
 
