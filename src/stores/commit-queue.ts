@@ -1,6 +1,7 @@
 /**
  * Group commit: while one transaction is being made durable, further commits gather; together they are the next one.
- * Sixteen writers then share one fsync instead of waiting for sixteen.
+ * Sixteen writers then share one fsync instead of waiting for sixteen. Who belongs to a transaction is settled when it has
+ * begun: until then it may have waited long for another process's.
  */
 import { StoreError, type Batch, type CommitResult } from "./contract.js";
 
@@ -15,8 +16,11 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** Applies batches in order, in one durable transaction; one result each. A rejection means that none was applied. */
-export type Transact = (batches: readonly Batch[]) => Promise<readonly CommitResult[]>;
+/**
+ * Applies batches in order, in one durable transaction; one result each. A rejection means that none was applied.
+ * @param take the batches, the same ones however often it is asked: to be asked within the transaction
+ */
+export type Transact = (take: () => readonly Batch[]) => Promise<readonly CommitResult[]>;
 
 export class CommitQueue {
   readonly #transact: Transact;
@@ -42,20 +46,22 @@ export class CommitQueue {
   async #run(): Promise<void> {
     // Commits of this very turn belong to the first transaction.
     await Promise.resolve();
-    while (this.#waiting.length > 0) await this.#runGroup(this.#nextGroup());
+    while (this.#waiting.length > 0) await this.#runGroup();
     this.#running = undefined;
   }
 
-  async #runGroup(group: readonly Waiting[]): Promise<void> {
+  async #runGroup(): Promise<void> {
+    let group: readonly Waiting[] | undefined;
+    const taken = (): readonly Waiting[] => (group ??= this.#nextGroup());
     try {
-      const results = await this.#transact(group.map((waiting) => waiting.batch));
-      group.forEach((waiting, i) => {
+      const results = await this.#transact(() => taken().map((waiting) => waiting.batch));
+      taken().forEach((waiting, i) => {
         const result = results[i];
         if (result === undefined) waiting.reject(new StoreError("the engine answered too few results"));
         else waiting.resolve(result);
       });
     } catch (error) {
-      for (const waiting of group) waiting.reject(error);
+      for (const waiting of taken()) waiting.reject(error);
     }
   }
 

@@ -59,7 +59,7 @@ class LmdbMetadataStore implements MetadataStore {
   constructor(directory: string, opened: Environment) {
     this.#directory = directory;
     this.#opened = opened;
-    this.#queue = new CommitQueue((batches) => this.#transact(batches));
+    this.#queue = new CommitQueue((take) => this.#transact(take));
   }
 
   async get(keys: readonly Uint8Array[]): Promise<(Value | undefined)[]> {
@@ -125,13 +125,13 @@ class LmdbMetadataStore implements MetadataStore {
   }
 
   /** One write transaction for all batches; resolves when it is on disk. */
-  async #transact(batches: readonly Batch[]): Promise<CommitResult[]> {
+  async #transact(take: () => readonly Batch[]): Promise<CommitResult[]> {
     await this.#revive();
     const opened = this.#opened;
     if (opened === undefined) throw new StoreError("the metadata store had a fatal error and cannot be opened again");
     try {
       // A child transaction: should the engine fail half way, the whole group is undone.
-      return await opened.env.childTransaction(() => apply(opened, batches));
+      return await opened.env.childTransaction(() => apply(opened, take()));
     } catch (error) {
       const cause = await causeOf(error);
       await this.#revive();
