@@ -1,4 +1,4 @@
-/** What a run of the benchmark is asked to do: filters, lengths, places. Defaults make a whole run of about 20 minutes. */
+/** What a run of the benchmark is asked to do: filters, lengths, places. Defaults make a whole run of about 25 minutes. */
 import { availableParallelism, tmpdir } from "node:os";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
