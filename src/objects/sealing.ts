@@ -3,6 +3,7 @@
  * No unauthenticated byte leaves. Source: docs/spec/sealed-stream.md, docs/spec/objects.md §1.
  */
 import {
+  giveBack,
   newSegmentId,
   openSegment,
   sealedRange,
@@ -65,7 +66,8 @@ export async function storeBody(room: Room, source: BodySource, target: SealTarg
   }
   const pending = await announce(room, id, pieces);
   try {
-    const storedBytes = await room.blobs.put(id, sealer.seal(renewing(pending, { first: small.bytes, rest: pieces, maxBytes })), target.signal());
+    const body = { first: small.bytes, rest: pieces, maxBytes, done: source.done };
+    const storedBytes = await room.blobs.put(id, sealer.seal(renewing(pending, body)), target.signal());
     const result = source.result();
     // INVARIANT: what is stored is as long as what was read, sealed. A byte lost between them must not become an object.
     const expectedBytes = sealedSize(result.sizeBytes, shapeOf({ dataKeys: target.dataKeys.bytes }));
@@ -126,14 +128,19 @@ interface LongBody {
   readonly first: Buffer;
   readonly rest: AsyncIterator<Uint8Array>;
   readonly maxBytes: number;
+  readonly done: BodySource["done"];
 }
 
-/** The first bytes, then the rest; the lease is renewed on the way, and the source closed whatever happens. */
-async function* renewing(pending: PendingBlob, { first, rest, maxBytes }: LongBody): AsyncGenerator<Uint8Array> {
+/**
+ * The first bytes, then the rest; the lease is renewed on the way, and the source closed whatever happens. A piece that has
+ * been sealed is done with: waiting for the garbage collector costs a fifth of a large PUT (measured).
+ */
+async function* renewing(pending: PendingBlob, { first, rest, maxBytes, done }: LongBody): AsyncGenerator<Uint8Array> {
   let ended = false;
   let size = first.length;
   try {
     yield first;
+    giveBack(first);
     for (;;) {
       const next = await rest.next();
       if (next.done === true) break;
@@ -141,6 +148,7 @@ async function* renewing(pending: PendingBlob, { first, rest, maxBytes }: LongBo
       checkSize(size, maxBytes);
       await pending.renew();
       yield next.value;
+      done?.(next.value);
     }
     ended = true;
   } finally {

@@ -16,12 +16,14 @@ export interface BodySource {
   readonly bytes: AsyncIterable<Uint8Array>;
   /** After the iteration has ended well. */
   result(): SourceResult;
+  /** As `RequestBody.done`. */
+  readonly done?: (piece: Uint8Array) => void;
 }
 
 /** @param algorithms digests wanted besides what the client claims */
 export function fromRequest(body: RequestBody, algorithms: readonly ChecksumAlgorithm[]): BodySource {
   for (const algorithm of algorithms) body.compute(algorithm);
-  return { bytes: body, result: () => body.result() };
+  return { bytes: body, result: () => body.result(), done: (piece) => body.done?.(piece) };
 }
 
 /**

@@ -7,6 +7,7 @@
  *
  * Source: S3 "Authenticating requests (SigV4)", "Checking object integrity", "Error responses".
  */
+import { giveBack } from "@coffer/seal";
 import { equalBytes } from "../lib/bytes.js";
 import { ServiceError } from "../lib/errors.js";
 import { headerNotImplemented, invalidArgument } from "./auth-errors.js";
@@ -272,6 +273,11 @@ export class VerifiedBody implements RequestBody {
   result(): BodyResult {
     if (this.#result === undefined) throw new Error("invariant: the body has not been read to a good end");
     return this.#result;
+  }
+
+  /** Of a piece that shares its memory, with framing or with another piece, nothing is taken back. */
+  done(piece: Uint8Array): void {
+    giveBack(piece);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, void> {

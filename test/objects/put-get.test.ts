@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
+import { giveBack } from "@coffer/seal";
 import { ServiceError } from "../../src/lib/errors.js";
 import { DEFAULT_LIMITS } from "../../src/objects/deps.js";
 import { collect, pattern, refused, TestBody, World } from "./world.js";
@@ -52,6 +53,39 @@ for (const mode of ["AES256", "aws:kms", "bucket key", "aws:kms:dsse", "SSE-C"])
     }
   });
 }
+
+/** As the wire's: its pieces may be taken back. */
+class GivingBody extends TestBody {
+  done(piece: Uint8Array): void {
+    giveBack(piece);
+  }
+}
+
+test("pieces that are taken back once sealed arrive; views of others' memory and other bodies stay", async () => {
+  const world = new World();
+  await world.bucket();
+  const sizes = [70_000, CHUNK, 1, 3 * CHUNK + 5, 12_345];
+  const bytes = pattern(sizes.reduce((sum, size) => sum + size, 0));
+  const views = (): Buffer[] => {
+    let at = 0;
+    return sizes.map((size) => bytes.subarray(at, (at += size)));
+  };
+  const own = (): Buffer[] => views().map((view) => Buffer.allocUnsafeSlow(view.length).fill(view));
+  // The first is copied: until it is there, the body may be a small one.
+  const taken = [70_000, 0, 0, 0, 0];
+  for (const mode of ["AES256", "aws:kms:dsse"]) {
+    for (const [body, pieces, left] of [
+      [GivingBody, own(), taken],
+      [GivingBody, views(), sizes],
+      [TestBody, own(), sizes],
+    ] as const) {
+      const put = await world.put("k", new body(pieces), { ServerSideEncryption: mode });
+      assert.ok((await world.get("k")).bytes.equals(bytes));
+      if (mode === "AES256") assert.equal(put["ETag"], `"${createHash("md5").update(bytes).digest("hex")}"`);
+      assert.deepEqual(pieces.map((piece) => piece.length), left);
+    }
+  }
+});
 
 test("nothing of the plaintext lies in the stores, and a flipped bit is an error before the first byte", async () => {
   const world = new World();

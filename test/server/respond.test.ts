@@ -106,7 +106,7 @@ test("a client that does not read holds a megabyte or so of the process, and get
 });
 
 for (const secure of [false, true]) {
-  test(`${secure ? "https" : "http"}: a piece is given back once, and only when what becomes of its memory does not matter`, async () => {
+  test(`${secure ? "https" : "http"}: a piece is given back once, when what becomes of its memory does not matter`, async () => {
     const given = new Set<Uint8Array>();
     const served = await serve({
       secure,
