@@ -7,6 +7,7 @@
  * Source: "Create a signed AWS API request"; S3 "Signature calculations … transferring payload in multiple chunks".
  */
 import { createHmac, hash } from "node:crypto";
+import { hmacHex } from "@coffer/seal";
 import { equalBytes } from "../lib/bytes.js";
 import { ServiceError } from "../lib/errors.js";
 import { dialectOf, refusedSignature } from "./auth-errors.js";
@@ -53,7 +54,7 @@ export function stringToSign(amzDate: string, scope: CredentialScope, canonicalR
 
 /** Hex HMAC of `text` under a signing key. */
 export function signatureOf(key: Buffer, text: string): string {
-  return createHmac("sha256", key).update(text, "latin1").digest("hex");
+  return hmacHex("sha256", key, [Buffer.from(text, "latin1")]);
 }
 
 /** Constant-time comparison of a computed hex signature with the one provided. */
