@@ -20,7 +20,9 @@ export function wipe(...buffers: readonly (Uint8Array | undefined)[]): void {
   for (const buffer of buffers) if (buffer !== undefined) fill.call(buffer, 0);
 }
 
-/** Closed: what is moved into it is dropped. Source: Node 20, src/node_messaging.cc, `MessagePort::PostMessage`. */
+/** ES2024, from Node 22 on: moves the memory to another buffer; to one of no bytes: frees it. */
+const { transfer } = ArrayBuffer.prototype as { transfer?: (this: ArrayBuffer, sizeBytes: number) => ArrayBuffer };
+/** For Node 20. Closed: what is moved into it is dropped. Source: Node 20, src/node_messaging.cc, `MessagePort::PostMessage`. */
 const nowhere = new MessageChannel().port1;
 nowhere.close();
 
@@ -32,7 +34,9 @@ nowhere.close();
  */
 export function giveBack(buffer: Uint8Array): void {
   const { buffer: memory, byteLength } = buffer;
-  if (byteLength > 0 && byteLength === memory.byteLength && memory instanceof ArrayBuffer) nowhere.postMessage(null, [memory]);
+  if (byteLength === 0 || byteLength !== memory.byteLength || !(memory instanceof ArrayBuffer)) return;
+  if (transfer === undefined) nowhere.postMessage(null, [memory]);
+  else transfer.call(memory, 0);
 }
 
 /** @throws RangeError naming `what`: a wrong length here is the caller's bug, never input */
