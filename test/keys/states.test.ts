@@ -221,6 +221,23 @@ test("material in memory is wiped with its key, and in other processes once it l
   assert.deepEqual([wiped(there), wiped(kept)], [true, false]);
 });
 
+test("kept material is found by its own key in its own region alone", async () => {
+  const { loadKey } = await import("../../src/keys/load.js");
+  const world = new World();
+  const [one, other] = [await world.key(), await world.key()];
+  const load = (keyId: string): ReturnType<typeof loadKey> => loadKey(world.kms, "us-east-1", keyId, world.clock.now());
+  const [key, stranger] = [await load(one.KeyId), await load(other.KeyId)];
+  assert.ok(key !== undefined && stranger !== undefined);
+  const { materialId } = key.clear;
+  const { materials } = world.kms;
+  await materials.useCurrent(key, () => undefined);
+  assert.equal(materials.useKept(key, materialId, () => "found"), "found");
+  for (const asking of [stranger, { ...key, region: "eu-west-1" }]) {
+    assert.equal(materials.useKept(asking, materialId, () => "found"), undefined);
+    assert.equal(await materials.use(asking, materialId, () => "found"), undefined);
+  }
+});
+
 test("idle material is wiped although nothing more is asked of KMS", async () => {
   const { loadKey } = await import("../../src/keys/load.js");
   const { Materials } = await import("../../src/keys/materials.js");
