@@ -79,12 +79,14 @@ export async function storeBody(room: Room, source: BodySource, target: SealTarg
       discard: () => pending.discard(),
     };
   } catch (error) {
+    // Who never began to read, as a store that refuses at once, has not closed it either.
+    await Promise.allSettled([pieces.return?.()]);
     await pending.discard();
     throw error;
   }
 }
 
-/** A source that nobody will read is closed: it may hold an open file. */
+/** A source that nobody will read is closed: it may hold an open file, or a place in the digest thread. */
 async function announce(room: Room, id: string, pieces: AsyncIterator<Uint8Array>): Promise<PendingBlob> {
   try {
     return await PendingBlob.announce(room, id);

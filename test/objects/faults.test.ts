@@ -12,7 +12,7 @@ import { memoryBlobStore } from "../../src/stores/memory-blobs.js";
 import { memoryMetadataStore } from "../../src/stores/memory-metadata.js";
 import { Space } from "../../src/stores/spaces.js";
 import { changedStore } from "../stores/changed-store.js";
-import { collect, pattern, World, type Out } from "./world.js";
+import { collect, pattern, TestBody, World, type Out } from "./world.js";
 
 const BIG = 100_001;
 const B = { Bucket: "bucket" };
@@ -294,4 +294,45 @@ test("a read that cannot be recorded holds neither its blob nor its keys", async
   };
   await assert.rejects(world.s3("GetObject", { ...B, Key: "k" }), full);
   assert.equal(open, 0);
+});
+
+test("a blob that is refused before a byte is read leaves no source open: neither the request's body nor a copied blob", async () => {
+  const inner = memoryBlobStore();
+  let open = 0;
+  let refuses = false;
+  const blobs: BlobStore = {
+    put: async (...given) => (refuses ? Promise.reject(new StoreError("no more files")) : inner.put(...given)),
+    async *get(...given) {
+      open += 1;
+      try {
+        yield* inner.get(...given);
+      } finally {
+        open -= 1;
+      }
+    },
+    size: (id) => inner.size(id),
+    delete: (id) => inner.delete(id),
+    list: (after, limit) => inner.list(after, limit),
+    close: () => inner.close(),
+  };
+  const world = new World({ blobs });
+  await world.bucket();
+  await world.put("big", pattern(3 * BIG));
+  refuses = true;
+  await assert.rejects(world.s3("CopyObject", { ...B, Key: "copy", CopySource: "bucket/big" }), StoreError);
+  assert.equal(open, 0);
+  class Watched extends TestBody {
+    override async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
+      open += 1;
+      try {
+        yield* super[Symbol.asyncIterator]();
+      } finally {
+        open -= 1;
+      }
+    }
+  }
+  await assert.rejects(world.put("other", new Watched(pattern(3 * BIG))), StoreError);
+  assert.equal(open, 0);
+  refuses = false;
+  await assertSound(world);
 });
