@@ -30,7 +30,8 @@ nowhere.close();
  * Frees the memory of a buffer of its own at once; a view of a part of other memory stays as it is. V8 counts what ciphers
  * put out towards its next collection, and for streams that is a marking of the whole heap every few dozen megabytes: a
  * third of the processor time of large bodies (measured). Freed at once, the next output has the same memory, still cached.
- * INVARIANT: nobody reads `buffer` any more, the kernel included. It is detached: its length is 0 from here on.
+ * INVARIANT: nobody reads `buffer` any more, the kernel included. It is detached: its length is 0 from here on, and `wipe`
+ * throws; what is to be wiped is wiped before.
  */
 export function giveBack(buffer: Uint8Array): void {
   const { buffer: memory, byteLength } = buffer;

@@ -14,7 +14,7 @@ const OPAD = 0x5c;
 /** More than any message here, but for object keys and contexts of unusual length. */
 const MESSAGE_BYTES = 2048;
 
-/** Two blocks of memory for each hash, used synchronously: between calls they hold pads without a key, and zeros. */
+/** Memory for each hash, used synchronously: between calls it holds pads without a key, zeros, and the last inner digest. */
 class ShortHmac {
   readonly #digest: "sha256" | "sha512";
   readonly #blockBytes: number;

@@ -95,6 +95,7 @@ export function wrappedUnder(blob: Uint8Array): Buffer {
 
 /** For tests and vectors only (`@coffer/seal/testing`). */
 export function wrapKeyWithSalt(under: WrappingKey, secret: Uint8Array, aad: Uint8Array, salt: Uint8Array): Buffer {
+  requireLength(under.id, WRAPPING_KEY_ID_BYTES, "wrapping key id");
   requireLength(salt, WRAP_SALT_BYTES, "wrap salt");
   const out = Buffer.allocUnsafe(BODY_AT + secret.length + TAG_BYTES);
   out[0] = VERSION;

@@ -61,14 +61,17 @@ function parseKeyArn(text: string, rules: ReferenceRules): KeyReference {
   if (arn.resource.startsWith("key/")) {
     const keyId = arn.resource.slice(4);
     if (!isKeyId(keyId)) throw notFound(`Invalid keyId '${keyId}'`);
-    const reference: KeyReference = { kind: "key", account: arn.account, keyId };
+    const reference: KeyReference = { kind: "key", account: arn.account, keyId: ownText(keyId) };
     if (keyArns.size >= MAX_KEY_ARNS) keyArns.clear();
-    keyArns.set(text, { region: arn.region, reference });
+    keyArns.set(ownText(text), { region: ownText(arn.region), reference });
     return reference;
   }
   if (rules.aliases && arn.resource.startsWith("alias/")) return { kind: "alias", account: arn.account, name: arn.resource };
   throw malformed(text, rules);
 }
+
+/** A copy: a part of a string keeps the whole, which may be a document. @param text ASCII */
+const ownText = (text: string): string => Buffer.from(text, "latin1").toString("latin1");
 
 function malformed(text: string, rules: ReferenceRules): ServiceError {
   return rules.invalidArn ? new ServiceError("InvalidArnException", `Invalid arn ${text}`) : notFound(`Invalid arn ${text}`);
