@@ -30,6 +30,8 @@ export interface RequestFacts extends ClientFacts {
   readonly secureEnoughForSse: boolean;
   readonly sourceIp: string | undefined;
   readonly signal: AbortSignal;
+  /** Absent: the signal says. */
+  readonly gone?: boolean;
   readonly requestId: string;
 }
 
@@ -46,9 +48,9 @@ export class CallFacts implements RequestFacts {
   readonly userAgent: string | undefined;
   readonly referer: string | undefined;
   readonly tlsVersion: string | undefined;
-  readonly #client: Pick<RequestFacts, "signal">;
+  readonly #client: Client;
 
-  constructor(given: Omit<RequestFacts, "signal">, client: Pick<RequestFacts, "signal">) {
+  constructor(given: Omit<RequestFacts, keyof Client>, client: Client) {
     this.principal = given.principal;
     this.authentication = given.authentication;
     this.region = given.region;
@@ -66,7 +68,13 @@ export class CallFacts implements RequestFacts {
   get signal(): AbortSignal {
     return this.#client.signal;
   }
+
+  get gone(): boolean {
+    return this.#client.gone ?? this.#client.signal.aborted;
+  }
 }
+
+type Client = Pick<RequestFacts, "signal" | "gone">;
 
 /** The facts of a call made for another: of the same request, under its own name. */
 function nestedFacts(parent: RequestFacts, region: string, principal: Principal): RequestFacts {
@@ -193,6 +201,10 @@ export class LiveCall implements Call {
 
   get signal(): AbortSignal {
     return this.#facts.signal;
+  }
+
+  get gone(): boolean {
+    return this.#facts.gone ?? this.#facts.signal.aborted;
   }
 
   get body(): RequestBody | undefined {

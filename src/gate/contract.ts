@@ -88,6 +88,8 @@ export interface Call {
   readonly body: RequestBody | undefined;
   /** Aborted when the client goes away or the server ends. */
   readonly signal: AbortSignal;
+  /** Is `signal` aborted? Asked without making one. */
+  readonly gone: boolean;
 
   /** Verdict on one more permission: DeleteObjects per entry, 404-or-403, members that are silently omitted. Never throws for a deny. */
   decide(permission: Permission): Promise<Decision>;

@@ -14,6 +14,8 @@ export interface Incoming {
   readonly tlsVersion: string | undefined;
   /** Made when it is first asked for: most requests end before anyone does. */
   readonly signal: AbortSignal;
+  /** Has the client gone? Absent: the signal says. */
+  readonly gone?: boolean;
   /** Its client has as many requests under way as it may: it is told to slow down. */
   readonly overloaded?: boolean;
   /** Answers `/-/…`. */

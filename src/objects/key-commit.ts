@@ -64,8 +64,9 @@ export async function commitOnKey<T>(room: Room, call: Call, work: KeyCommit<T>,
   return again(call, attempt);
 }
 
-/** @throws ServiceError SlowDown when others were faster every time */
+/** @throws ServiceError SlowDown when others were faster every time; the abort reason where the client has gone */
 async function again<T>(call: Call, attempt: () => Promise<T | typeof AGAIN>): Promise<T> {
+  if (call.gone) call.signal.throwIfAborted();
   try {
     return await withRetry(attempt, { attempts: ATTEMPTS, signal: () => call.signal });
   } catch (error) {

@@ -41,6 +41,10 @@ export class ReceivedRequest implements Incoming {
     return this.#aborter.signal;
   }
 
+  get gone(): boolean {
+    return this.#aborted;
+  }
+
   /** The client has gone, and its answer is not out. */
   abort(): void {
     this.#aborted = true;

@@ -113,6 +113,18 @@ test("deletions on condition of size and time: nothing is deleted against them, 
   await refused(world.get("k"), "NoSuchKey");
 });
 
+test("nothing is written or deleted for a client that has gone", async () => {
+  const world = new World();
+  await world.bucket();
+  const bytes = pattern(1000);
+  await world.put("kept", bytes);
+  const signal = AbortSignal.abort(new Error("gone"));
+  await assert.rejects(world.s3("DeleteObject", { Bucket: "bucket", Key: "kept" }, { signal }));
+  await assert.rejects(world.s3("CopyObject", { Bucket: "bucket", Key: "made", CopySource: "bucket/kept" }, { signal }));
+  assert.ok((await world.get("kept")).bytes.equals(bytes));
+  await refused(world.get("made"), "NoSuchKey");
+});
+
 test("DeleteObject: absent is 204, If-Match is judged", async () => {
   const world = new World();
   await world.bucket();

@@ -25,7 +25,9 @@ test("a signal asked for before the client goes is told", () => {
 
 test("a signal asked for after the client has gone is aborted already, and always the same one", () => {
   const request = received();
+  assert.equal(request.gone, false);
   request.abort();
+  assert.equal(request.gone, true);
   assert.equal(request.signal.aborted, true);
   assert.equal(request.signal, request.signal);
 });
