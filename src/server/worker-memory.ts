@@ -1,14 +1,15 @@
 /**
- * How worker processes use memory. What they make lives for a request: a young generation larger than 8 MiB is pages in use
- * and no fewer collections that count, and a heap of malloc's for each of the many threads that wait for disks is pages kept
- * for nothing. Figures: docs/performance.md.
+ * How worker processes use memory. What they make lives for a request, so a large young generation, and an old one that may
+ * double before it is collected, are pages in use and no fewer collections that count; a heap of malloc's for each of the
+ * many threads that wait for disks is pages kept for nothing. Figures: docs/performance.md.
  */
-const SEMI_SPACE = "--max-semi-space-size";
+const DEFAULTS = [["--max-semi-space-size", "8"], ["--heap-growing-percent", "100"]] as const;
 
-/** Arguments of Node.js for workers; who has chosen a size themselves keeps it. */
+/** Arguments of Node.js for workers; who has chosen one of the values themselves keeps it. */
 export function workerArguments(own: readonly string[], nodeOptions: string | undefined): readonly string[] {
-  const chosen = [...own, nodeOptions ?? ""].some((text) => text.replaceAll("_", "-").includes(SEMI_SPACE));
-  return chosen ? own : [...own, `${SEMI_SPACE}=8`];
+  const chosen = [...own, nodeOptions ?? ""].map((text) => text.replaceAll("_", "-"));
+  const missing = DEFAULTS.filter(([name]) => !chosen.some((text) => text.includes(name)));
+  return [...own, ...missing.map(([name, value]) => `${name}=${value}`)];
 }
 
 /** Environment that workers get besides the server's own. Read by glibc at the start of a process. */

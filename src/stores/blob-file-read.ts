@@ -6,7 +6,7 @@ import { BufferPool } from "./buffer-pool.js";
 import { BlobMissing, BlobShort, StoreError, type BlobRange, type BlobReadOptions } from "./contract.js";
 import { errorCode } from "./system-error.js";
 
-export const PIECE_BYTES = 1024 * 1024;
+const PIECE_BYTES = 1024 * 1024;
 const IN_FLIGHT = 2;
 const pool = new BufferPool(PIECE_BYTES, 24);
 
