@@ -3,8 +3,8 @@
  * neither its code nor any cryptography. No signature is read, nothing is sealed, no policy asked, no audit line written.
  *
  * Up to 64 KiB a body is an LMDB value under its path (written in groups, durable before the answer), above it is a file
- * (1 MiB pieces from a pool, two reads in flight; fdatasync). A listing reads 1000 rows of a range, or, with a
- * delimiter, seeks 1000 times. `floor.js DIRECTORY WORKERS`.
+ * (pieces from a pool: of 1 MiB, two reads in flight; of 256 KiB, one write in flight; fdatasync). A listing reads 1000 rows
+ * of a range, or, with a delimiter, seeks 1000 times. `floor.js DIRECTORY WORKERS`.
  */
 import cluster from "node:cluster";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -15,6 +15,7 @@ import { open, type Database, type RootDatabase } from "lmdb";
 
 const INLINE_BYTES = 64 * 1024;
 const PIECE_BYTES = 1024 * 1024;
+const WRITE_BYTES = 256 * 1024;
 const MAP_BYTES = 256 * 1024 ** 3;
 const LIST_ROWS = 1000;
 const [, , directory = "", workers = "1"] = process.argv;
@@ -26,6 +27,7 @@ let files: Rows;
 let environment: RootDatabase;
 let fileNumber = 0;
 const free: Buffer[] = [];
+const freeForWrites: Buffer[] = [];
 const takeBuffer = (): Buffer => free.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES);
 
 function serve(): void {
@@ -174,9 +176,10 @@ async function readSmall(request: IncomingMessage): Promise<{ bytes: Buffer; res
   }
 }
 
-/** Gathers 1 MiB while the one before is being written. */
+/** Gathers a piece while the one before is being written. */
 async function writeFile(handle: FileHandle, first: Buffer, rest: AsyncIterator<Buffer>): Promise<void> {
-  let [gathering, writing] = [takeBuffer(), takeBuffer()];
+  const take = (): Buffer => freeForWrites.pop() ?? Buffer.allocUnsafeSlow(WRITE_BYTES);
+  let [gathering, writing] = [take(), take()];
   let gathered = 0;
   let position = 0;
   let inFlight: Promise<unknown> = Promise.resolve();
@@ -192,14 +195,14 @@ async function writeFile(handle: FileHandle, first: Buffer, rest: AsyncIterator<
       const taken = piece.copy(gathering, gathered, at);
       gathered += taken;
       at += taken;
-      if (gathered === PIECE_BYTES) await flush();
+      if (gathered === WRITE_BYTES) await flush();
     }
     const next: IteratorResult<Buffer> = await rest.next();
     piece = next.done === true ? undefined : next.value;
   }
   await flush();
   await inFlight;
-  free.push(gathering, writing);
+  freeForWrites.push(gathering, writing);
 }
 
 interface Waiting {

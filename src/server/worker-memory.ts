@@ -1,7 +1,8 @@
 /**
  * How worker processes use memory. What they make lives for a request, so a large young generation, and an old one that may
- * double before it is collected, are pages in use and no fewer collections that count; a heap of malloc's for each of the
- * many threads that wait for disks is pages kept for nothing. Figures: docs/performance.md.
+ * grow to several times of what lives before it is collected, as V8 would have it, are pages in use and no fewer collections
+ * that count: here it may double. A heap of malloc's for each of the many threads that wait for disks is pages kept for
+ * nothing. Figures: docs/performance.md.
  */
 const DEFAULTS = [["--max-semi-space-size", "8"], ["--heap-growing-percent", "100"]] as const;
 

@@ -25,8 +25,8 @@ export interface Environment {
 }
 
 /**
- * Keys and values are the bytes that they are, but ranges copy them into Node's pool: an ArrayBuffer of its own for each of
- * a thousand rows, which is lmdb-js's way, costs as much as reading them, and as much again when it is collected.
+ * Keys and values are the bytes that they are, copied into Node's pool: an ArrayBuffer of its own for each row, which is
+ * lmdb-js's way, costs as much as reading it, and as much again when it is collected.
  * INVARIANT: every range has a start; lmdb-js's own for keys of an encoder leaves the first spaces out.
  */
 const POOLED = {
@@ -39,7 +39,8 @@ const POOLED = {
   },
   encoder: {
     encode: (value: Buffer): Buffer => value,
-    decode: (bytes: Buffer, size: number): Buffer => pooledCopy(bytes, 0, size),
+    /** @param size a range tells; of one row the buffer's `length` does */
+    decode: (bytes: Buffer, size?: number): Buffer => pooledCopy(bytes, 0, size ?? bytes.length),
   },
 };
 /** Below, a loop copies faster than `set` of a view that is made for it. */

@@ -2,8 +2,10 @@
  * Metadata engine of the embedded store: one LMDB environment, shared by all processes of one host.
  *
  * Two rules keep it safe. Commits that wait go into one write transaction, whose fsync has finished before any of them
- * resolves (no overlapping sync). A read begins with a fresh snapshot and gives it back in the same turn: no snapshot is
- * held over an `await`, so free pages are reused; long readers beside overlapping syncs are where LMDB was seen to fail.
+ * resolves (no overlapping sync). Reads share a snapshot that is taken by the first of a turn and given back at its end: none
+ * is held while anything is waited for, so free pages are reused; long readers beside overlapping syncs are where LMDB was
+ * seen to fail. A process that is killed in its turn leaves a snapshot, and the file grows, until the next one opens the
+ * environment (whoever takes the place of a worker does) or, at the latest, for the ten minutes between lmdb-js's own checks.
  *
  * An environment that had a fatal error never answers a write again (lmdb-environment.ts). So before each transaction, and
  * after each failure, it is asked whether it still lives; a dead one is closed and opened again.
@@ -55,6 +57,8 @@ class LmdbMetadataStore implements MetadataStore {
   #opened: Environment | undefined;
   #reviving: Promise<void> | undefined;
   #closed = false;
+  /** How many more reads may use the snapshot of this turn; 0: the next one takes a fresh one. */
+  #snapshotReads = 0;
 
   constructor(directory: string, opened: Environment) {
     this.#directory = directory;
@@ -107,22 +111,37 @@ class LmdbMetadataStore implements MetadataStore {
     this.#opened = undefined;
   }
 
-  /** Runs `body` on a snapshot that is fresh now and given back at its end. INVARIANT: `body` does not await. */
+  /**
+   * Runs `body` on this turn's snapshot. A turn: from what the event loop calls to the last promise that hangs on it. What
+   * another process has committed is made known to this one by its next event at the earliest, and the same goes for our own
+   * commits, so no reader knows of a commit that its snapshot does not hold. INVARIANT: `body` does not await.
+   */
   #read<T>(body: (opened: Environment) => T): T {
     if (this.#closed) throw new StoreError("the store is closed");
     const opened = this.#opened;
     try {
       if (opened === undefined) throw new StoreError("the metadata store had a fatal error");
-      // lmdb-js keeps a snapshot until the next turn: what another process has committed since would be missed.
-      opened.env.resetReadTxn();
+      if (this.#snapshotReads === 0) this.#beginTurn(opened);
+      this.#snapshotReads--;
       return body(opened);
     } catch (error) {
+      this.#snapshotReads = 0;
       void this.#revive();
       throw new StoreError("the metadata store cannot be read", { cause: error });
-    } finally {
-      this.#opened?.env.resetReadTxn();
     }
   }
+
+  #beginTurn({ env }: Environment): void {
+    env.resetReadTxn();
+    this.#snapshotReads = READS_PER_SNAPSHOT;
+    process.nextTick(this.#endTurn);
+  }
+
+  /** Runs when no promise of the turn is left to go on. */
+  readonly #endTurn = (): void => {
+    this.#snapshotReads = 0;
+    this.#opened?.env.resetReadTxn();
+  };
 
   /** One write transaction for all batches; resolves when it is on disk. */
   async #transact(take: () => readonly Batch[]): Promise<CommitResult[]> {
@@ -161,9 +180,11 @@ class LmdbMetadataStore implements MetadataStore {
 }
 
 const DONE = Promise.resolve();
+/** A walk through the whole store takes a fresh one now and then. */
+const READS_PER_SNAPSHOT = 64;
 
 function valueOf(rows: Bytes, key: Uint8Array): Value | undefined {
-  const bytes = rows.getBinary(key);
+  const bytes = rows.get(key);
   return bytes === undefined ? undefined : { bytes, stamp: getLastVersion() };
 }
 

@@ -57,14 +57,7 @@ class SealedTable<C> implements Table<C> {
     const [value] = await this.#store.get([key]);
     if (value === undefined) return undefined;
     const { stamp, bytes } = value;
-    if ((this.#spec.cache ?? 0) === 0) return this.decodePage([{ key, stamp, bytes }])[0];
-    const cached = this.#cache.find({ key, stamp });
-    if (cached !== undefined) return cached;
-    const [found] = this.decodePage([{ key: ownMemory(key), stamp, bytes }]);
-    if (found === undefined) return undefined;
-    const kept = { ...found, fingerprints: ownMemory(found.fingerprints) };
-    this.#cache.keep(kept, kept);
-    return kept;
+    return this.#cache.find({ key, stamp }) ?? this.#decode([{ key, stamp, bytes }])[0];
   }
 
   async getMany(keys: readonly Uint8Array[]): Promise<(Found<C> | undefined)[]> {
@@ -79,11 +72,10 @@ class SealedTable<C> implements Table<C> {
       if (cached === undefined) missed.push({ at, entry: { key, ...value } });
       else rows[at] = cached;
     });
-    this.decodePage(missed.map(({ entry }) => entry)).forEach((found, i) => {
+    this.#decode(missed.map(({ entry }) => entry)).forEach((found, i) => {
       const at = missed[i]?.at;
       assert(at !== undefined, "as many rows decoded as read");
       rows[at] = found;
-      this.#cache.keep(found, found);
     });
     return keys.map((_, at) => rows[at]);
   }
@@ -94,6 +86,17 @@ class SealedTable<C> implements Table<C> {
     if (query.after !== undefined && reverse) to = least(to, asBuffer(query.after));
     if (query.after !== undefined && !reverse) from = greatest(from, justBehind(query.after));
     return this.decodePage(await this.#store.range({ from, to, limit: query.limit, reverse }));
+  }
+
+  /** As `decodePage`, and kept where rows of this kind are, in memory of their own. */
+  #decode(entries: readonly Entry[]): Found<C>[] {
+    if ((this.#spec.cache ?? 0) === 0) return this.decodePage(entries);
+    const own = entries.map(({ key, stamp, bytes }) => ({ key: ownMemory(key), stamp, bytes: ownMemory(bytes) }));
+    return this.decodePage(own).map((found) => {
+      const kept = { ...found, fingerprints: ownMemory(found.fingerprints) };
+      this.#cache.keep(kept, kept);
+      return kept;
+    });
   }
 
   decodePage(entries: readonly Entry[]): Found<C>[] {
