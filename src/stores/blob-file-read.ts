@@ -8,10 +8,13 @@ import { errorCode } from "./system-error.js";
 
 const PIECE_BYTES = 1024 * 1024;
 const IN_FLIGHT = 2;
+/** The last piece of a MiB of plaintext is what its tags take: not worth a buffer of the pool. */
+const SMALL_BYTES = 64 * 1024;
 const pool = new BufferPool(PIECE_BYTES, 24);
 
 interface Read {
   readonly buffer: Buffer;
+  readonly pooled: boolean;
   /** Resolves with the filled part of `buffer`. */
   readonly piece: Promise<Buffer>;
 }
@@ -28,7 +31,7 @@ export async function* readBlobFile(
   const handle = await openBlob(path);
   const reads: Read[] = [];
   const done = (read: Read): void => {
-    if (options.transient === true) pool.give(read.buffer);
+    if (read.pooled) pool.give(read.buffer);
   };
   try {
     const stats = await handle.stat();
@@ -68,11 +71,12 @@ async function openBlob(path: string): Promise<FileHandle> {
 }
 
 function startRead(handle: FileHandle, position: number, length: number, options: BlobReadOptions): Read {
-  const buffer = options.transient === true ? pool.take() : Buffer.allocUnsafeSlow(length);
+  const pooled = options.transient === true && length > SMALL_BYTES;
+  const buffer = pooled ? pool.take() : Buffer.allocUnsafeSlow(length);
   const piece = readFully(handle, buffer.subarray(0, length), position);
   // Its failure is thrown where the piece is awaited, perhaps turns later; until then it counts as handled.
   piece.catch(() => undefined);
-  return { buffer, piece };
+  return { buffer, pooled, piece };
 }
 
 async function readFully(handle: FileHandle, into: Buffer, position: number): Promise<Buffer> {

@@ -26,6 +26,9 @@ export interface RequestBody extends AsyncIterable<Buffer> {
   compute(algorithm: ChecksumAlgorithm): void;
   /** @throws Error before the iteration has ended well */
   result(): BodyResult;
-  /** Takes the memory of a piece back that nobody will read again: it is used for others from then on. Absent: nothing does. */
+  /**
+   * Takes memory back: of this piece and those before it, which nobody will read again. It is used for others from then on.
+   * Absent: nothing does.
+   */
   done?(piece: Uint8Array): void;
 }

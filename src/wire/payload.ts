@@ -147,6 +147,7 @@ export function verifiedBody(options: OpenBodyOptions, shape: BodyShape): Verifi
   const { checksum } = claims;
   let source = pieces(options.stream, options.withinMs);
   let trailer: (() => string | undefined) | undefined;
+  const spent: Spent = { piece: undefined };
   if (mode.kind === "chunked") {
     const decoder = new AwsChunkedDecoder({
       decodedSizeBytes: declaredSizeBytes ?? 0,
@@ -155,11 +156,12 @@ export function verifiedBody(options: OpenBodyOptions, shape: BodyShape): Verifi
       trailers: mode.trailer,
       minChunkBytes: options.minChunkBytes ?? 0,
     });
-    source = decoded(source, decoder);
+    source = decoded(source, decoder, spent);
     trailer = () => decoder.trailerValue;
   }
   return new VerifiedBody({
     source,
+    spent,
     declaredSizeBytes,
     claims,
     trailer,
@@ -169,8 +171,20 @@ export function verifiedBody(options: OpenBodyOptions, shape: BodyShape): Verifi
   });
 }
 
-async function* decoded(source: AsyncIterable<Buffer>, decoder: AwsChunkedDecoder): AsyncGenerator<Buffer, void, void> {
-  for await (const piece of source) yield* decoder.push(piece);
+/** The piece received last of whose data the reader has had every byte. Only one: a reader may never give anything back. */
+interface Spent {
+  piece: Buffer | undefined;
+}
+
+async function* decoded(source: AsyncIterable<Buffer>, decoder: AwsChunkedDecoder, spent: Spent): AsyncGenerator<Buffer, void, void> {
+  for await (const piece of source) {
+    let heldData = false;
+    for (const data of decoder.push(piece)) {
+      yield data;
+      heldData = true;
+    }
+    if (heldData) spent.piece = piece;
+  }
   decoder.end();
 }
 
@@ -237,6 +251,7 @@ export function requestTimeout(): ServiceError {
 
 export interface VerifiedBodyParts {
   readonly source: AsyncIterable<Buffer>;
+  readonly spent?: Spent;
   readonly declaredSizeBytes: number | undefined;
   readonly claims: BodyClaims;
   /** Value of the announced trailer, once the source has ended. */
@@ -275,9 +290,13 @@ export class VerifiedBody implements RequestBody {
     return this.#result;
   }
 
-  /** Of a piece that shares its memory, with framing or with another piece, nothing is taken back. */
+  /** A piece that shares its memory, with framing or with another piece, goes with what it was received in, once that is spent. */
   done(piece: Uint8Array): void {
     giveBack(piece);
+    const { spent } = this.#parts;
+    if (spent?.piece === undefined) return;
+    giveBack(spent.piece);
+    spent.piece = undefined;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, void> {

@@ -199,6 +199,39 @@ test("chunked over Transfer-Encoding, without Content-Length, and without a trai
   assert.equal((await collect(unsignedTrailer("5\r\nhello\r\n0\r\n\r\n", ""))).toString(), "hello");
 });
 
+test("what chunks were received in goes with the next piece that is given back, and not before it is spent", async () => {
+  const [wire = ""] = [GOOD_UNSIGNED[1]];
+  const headers = { "content-encoding": "aws-chunked", "x-amz-decoded-content-length": "5", "x-amz-trailer": TRAILER };
+  const head = signedHead("PUT", "/b/k", { headers, payloadHash: "STREAMING-UNSIGNED-PAYLOAD-TRAILER" });
+  const signature = authenticate(head);
+  for (let size = 1; size <= wire.length; size++) {
+    for (const own of [true, false]) {
+      const whole = Buffer.from(wire, "latin1");
+      const received: Buffer[] = [];
+      for (let at = 0; at < whole.length; at += size) {
+        const view = whole.subarray(at, at + size);
+        received.push(own ? Buffer.allocUnsafeSlow(view.length).fill(view) : view);
+      }
+      const stream = (async function* () {
+        yield* received;
+      })();
+      const body = openBody({ head, claim: claimOf(head), signature, stream });
+      let text = "";
+      const left: Buffer[] = [];
+      for await (const piece of body) {
+        text += piece.toString("latin1");
+        const from = received.find((each) => each.buffer === piece.buffer) ?? whole;
+        body.done?.(piece);
+        // What is before it is gone; it itself only where nothing else is in its memory.
+        for (const each of left) assert.ok(!own || each === from || each.length === 0, `a piece of ${size} stays`);
+        if (from.length > piece.length) left.push(from);
+      }
+      assert.equal(text, "hello", `pieces of ${size}`);
+      if (!own) assert.ok(received.every((each) => each.length > 0), "memory of others stays");
+    }
+  }
+});
+
 const BAD_UNSIGNED: readonly (readonly [what: string, wire: string, code: string])[] = [
   ["no final chunk", "5\r\nhello\r\n", "IncompleteBody"],
   ["ends inside a chunk", "5\r\nhel", "IncompleteBody"],
