@@ -28,7 +28,7 @@ export interface RequestBody extends AsyncIterable<Buffer> {
   result(): BodyResult;
   /**
    * Takes memory back: of this piece and those before it, which nobody will read again. It is used for others from then on.
-   * Absent: nothing does.
+   * INVARIANT: `piece` is the one pulled last. Absent: nothing does.
    */
   done?(piece: Uint8Array): void;
 }

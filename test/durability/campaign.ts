@@ -63,7 +63,9 @@ export async function campaign(options: CampaignOptions): Promise<Figures> {
   try {
     return await work.run();
   } catch (error) {
-    throw new Error(`${options.place.workers} workers, seed ${options.seed}, ${work.told()}`, { cause: error });
+    // The reporter of node:test shows no cause.
+    const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    throw new Error(`${options.place.workers} workers, seed ${options.seed}, ${work.told()}\n${cause}`, { cause: error });
   } finally {
     await work.end();
   }
